@@ -1,0 +1,34 @@
+# A front for CMake: what people type. CMakeLists.txt and CMakePresets.json hold the build, scripts/ the rest.
+PREFIX  ?= /usr/local
+DESTDIR ?=
+FUZZ_SECONDS ?= 60
+
+all:
+	@scripts/deps build
+	@cmake --preset release >build/configure.log || { cat build/configure.log; exit 1; }
+	@cmake --build build/release
+	@ln -sfn release/weir build/weir
+
+demo: all
+	build/weir demo
+
+test:
+	@scripts/test
+
+fuzz:
+	@scripts/fuzz $(FUZZ_SECONDS)
+
+install: all
+	DESTDIR='$(DESTDIR)' cmake --install build/release --prefix '$(PREFIX)'
+
+deps:
+	@scripts/deps build test fuzz fmt
+
+fmt:
+	@scripts/deps fmt
+	git ls-files -z --cached --others --exclude-standard '*.c' '*.h' | xargs -0 clang-format -i
+
+clean:
+	rm -rf build
+
+.PHONY: all demo test fuzz install deps fmt clean

@@ -1,0 +1,261 @@
+/* Arenas: bytes that end together. Blocks of 4 KiB doubling to 64 KiB; what is big gets a block of its own.
+ * The first block comes from a small cache of the thread, so that an arena for each request costs no malloc. */
+#include "base.h"
+
+#include <pthread.h>
+#include <sanitizer/asan_interface.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define ARENA_MAGIC  0xa7e4a001u
+#define FIRST_BLOCK  ((size_t)4096)
+#define LARGEST      ((size_t)65536)
+#define BIG          ((size_t)16384) /* from here on a block of its own: growing for it would waste the current one */
+#define ALIGNMENT    _Alignof(max_align_t)
+#define CACHE_BLOCKS 64
+
+struct block {
+    struct block *next;
+    size_t size; /* with this header */
+    _Alignas(ALIGNMENT) char bytes[];
+};
+
+struct cleanup {
+    struct cleanup *next;
+    void (*clean)(void *);
+    void *arg;
+};
+
+struct arena { /* lives in its own oldest block */
+    uint32_t magic;
+    struct block *blocks; /* the current one first */
+    size_t used;          /* of the current block, with its header */
+    size_t held;
+    struct cleanup *cleanups;
+};
+
+/* ---- the thread's cache of first blocks ------------------------------------------------------------------- */
+
+struct block_cache {
+    struct block *block[CACHE_BLOCKS]; /* an array and no chain: the blocks are poisoned while they lie here */
+    unsigned n;
+    bool known; /* to the key, which empties it at thread exit */
+};
+
+static _Thread_local struct block_cache cache;
+static pthread_key_t cache_key;
+static pthread_once_t cache_once = PTHREAD_ONCE_INIT;
+
+static void on_thread_exit(void *arg)
+{
+    struct block_cache *c = arg;
+
+    while (c->n)
+        free(c->block[--c->n]);
+    c->known = false;
+}
+
+static void make_key(void)
+{
+    ASSERT(pthread_key_create(&cache_key, on_thread_exit) == 0);
+}
+
+static bool cache_put(struct block *b)
+{
+    if (b->size != FIRST_BLOCK || cache.n == CACHE_BLOCKS)
+        return false;
+    if (!cache.known) {
+        pthread_once(&cache_once, make_key);
+        if (pthread_setspecific(cache_key, &cache) != 0)
+            return false;
+        cache.known = true;
+    }
+    ASAN_POISON_MEMORY_REGION(b, FIRST_BLOCK);
+    cache.block[cache.n++] = b;
+    return true;
+}
+
+/* ---- blocks --------------------------------------------------------------------------------------------- */
+
+/* The unused part of a block is poisoned, so that AddressSanitizer sees into arenas as it sees into malloc. */
+static struct block *block_new(size_t size)
+{
+    struct block *b;
+
+    if (size == FIRST_BLOCK && cache.n) {
+        b = cache.block[--cache.n];
+        ASAN_UNPOISON_MEMORY_REGION(b, sizeof(*b));
+    } else {
+        b = malloc(size);
+        ASSERT(b != NULL);
+    }
+    b->next = NULL, b->size = size;
+    ASAN_POISON_MEMORY_REGION(b->bytes, size - sizeof(*b));
+    return b;
+}
+
+static void block_free(struct block *b)
+{
+    if (!cache_put(b))
+        free(b);
+}
+
+static void *take(struct block *b, size_t offset, size_t size)
+{
+    void *p = (char *)b + offset;
+
+    ASAN_UNPOISON_MEMORY_REGION(p, size);
+    return memset(p, 0, size);
+}
+
+static void *own_block(struct arena *a, size_t size)
+{
+    struct block *b = block_new(sizeof(*b) + size);
+
+    b->next = a->blocks->next;
+    a->blocks->next = b;
+    a->held += b->size;
+    return take(b, sizeof(*b), size);
+}
+
+static void grow(struct arena *a, size_t need)
+{
+    size_t size = a->blocks->size;
+    struct block *b;
+
+    do
+        size = size < LARGEST ? size * 2 : LARGEST;
+    while (size < need + sizeof(*b));
+    b = block_new(size);
+    b->next = a->blocks;
+    a->blocks = b;
+    a->held += size;
+    a->used = sizeof(*b);
+}
+
+struct arena *arena_new(void)
+{
+    struct block *b = block_new(FIRST_BLOCK);
+    struct arena *a = take(b, sizeof(*b), sizeof(*a));
+
+    a->magic = ARENA_MAGIC;
+    a->blocks = b;
+    a->held = FIRST_BLOCK;
+    a->used = (sizeof(*b) + sizeof(*a) + ALIGNMENT - 1) & ~(ALIGNMENT - 1);
+    return a;
+}
+
+void arena_free(struct arena *a)
+{
+    struct cleanup *c;
+    struct block *b;
+
+    CHECK_MAGIC(a, ARENA_MAGIC);
+    while ((c = a->cleanups)) {
+        a->cleanups = c->next;
+        c->clean(c->arg);
+    }
+    a->magic = 0;
+    b = a->blocks;
+    while (b) { /* the arena itself goes with the oldest block, some time in this loop */
+        struct block *next = b->next;
+
+        block_free(b);
+        b = next;
+    }
+}
+
+void *arena_alloc(struct arena *a, size_t size)
+{
+    size_t need, offset;
+
+    CHECK_MAGIC(a, ARENA_MAGIC);
+    ASSERT(size < SIZE_MAX / 2);
+    need = size ? (size + ALIGNMENT - 1) & ~(ALIGNMENT - 1) : ALIGNMENT;
+    if (need > a->blocks->size - a->used) {
+        if (need >= BIG)
+            return own_block(a, size);
+        grow(a, need);
+    }
+    offset = a->used;
+    a->used += need;
+    return take(a->blocks, offset, size);
+}
+
+void *arena_copy(struct arena *a, const void *p, size_t size)
+{
+    void *copy = arena_alloc(a, size);
+
+    return size ? memcpy(copy, p, size) : copy;
+}
+
+char *arena_strdup(struct arena *a, const char *s)
+{
+    return arena_copy(a, s, strlen(s) + 1);
+}
+
+char *arena_strndup(struct arena *a, const char *p, size_t n)
+{
+    char *s = arena_alloc(a, n + 1);
+
+    return n ? memcpy(s, p, n) : s;
+}
+
+char *arena_printf(struct arena *a, const char *format, ...)
+{
+    va_list args;
+    char *s;
+
+    va_start(args, format);
+    s = arena_vprintf(a, format, args);
+    va_end(args);
+    return s;
+}
+
+char *arena_vprintf(struct arena *a, const char *format, va_list args)
+{
+    va_list again;
+    char *s;
+    int n;
+
+    va_copy(again, args);
+    n = vsnprintf(NULL, 0, format, again);
+    va_end(again);
+    ASSERT(n >= 0);
+    s = arena_alloc(a, (size_t)n + 1);
+    vsnprintf(s, (size_t)n + 1, format, args);
+    return s;
+}
+
+char *arena_concat(struct arena *a, ...)
+{
+    va_list args;
+    const char *part;
+    size_t n = 0;
+    char *s, *end;
+
+    va_start(args, a);
+    while ((part = va_arg(args, const char *)))
+        n += strlen(part);
+    va_end(args);
+    s = end = arena_alloc(a, n + 1);
+    va_start(args, a);
+    while ((part = va_arg(args, const char *)))
+        end = stpcpy(end, part);
+    va_end(args);
+    return s;
+}
+
+void arena_on_free(struct arena *a, void (*clean)(void *), void *arg)
+{
+    struct cleanup *c = arena_alloc(a, sizeof(*c));
+
+    *c = (struct cleanup){ a->cleanups, clean, arg };
+    a->cleanups = c;
+}
+
+size_t arena_size(const struct arena *a)
+{
+    CHECK_MAGIC(a, ARENA_MAGIC);
+    return a->held;
+}

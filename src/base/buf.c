@@ -1,0 +1,76 @@
+/* Bytes on their way: appended at the end, consumed at the start, moved down before they grow. */
+#include "base.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define SMALLEST 256
+
+/* Only when enough was consumed to pay for it: else a slow reader of a long queue makes each append a copy of all. */
+static void move_down(struct buf *b)
+{
+    if (b->start == 0 || b->start < buf_len(b) / 4)
+        return;
+    memmove(b->data, b->data + b->start, b->end - b->start);
+    b->end -= b->start;
+    b->start = 0;
+}
+
+char *buf_reserve(struct buf *b, size_t n)
+{
+    size_t cap = b->cap ? b->cap : SMALLEST;
+
+    ASSERT(b->start <= b->end && b->end <= b->cap && n < SIZE_MAX / 4);
+    if (n <= b->cap - b->end && b->data)
+        return b->data + b->end;
+    move_down(b);
+    while (cap - b->end < n)
+        cap *= 2;
+    if (cap != b->cap) {
+        b->data = base_realloc(b->data, cap);
+        b->cap = cap;
+    }
+    return b->data + b->end;
+}
+
+void buf_add(struct buf *b, const void *p, size_t n)
+{
+    if (n == 0)
+        return;
+    memcpy(buf_reserve(b, n), p, n);
+    b->end += n;
+}
+
+void buf_adds(struct buf *b, const char *s)
+{
+    buf_add(b, s, strlen(s));
+}
+
+void buf_printf(struct buf *b, const char *format, ...)
+{
+    va_list args;
+    int n;
+
+    va_start(args, format);
+    n = vsnprintf(NULL, 0, format, args);
+    va_end(args);
+    ASSERT(n >= 0);
+    va_start(args, format);
+    vsnprintf(buf_reserve(b, (size_t)n + 1), (size_t)n + 1, format, args);
+    va_end(args);
+    b->end += (size_t)n;
+}
+
+void buf_consume(struct buf *b, size_t n)
+{
+    ASSERT(n <= buf_len(b));
+    b->start += n;
+    if (b->start == b->end)
+        b->start = b->end = 0;
+}
+
+void buf_release(struct buf *b)
+{
+    free(b->data);
+    *b = (struct buf){ 0 };
+}

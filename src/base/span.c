@@ -1,0 +1,106 @@
+/* Borrowed bytes: comparison, trimming and the comma lists of RFC 9110 section 5.6.1. ASCII only, whatever the locale.
+ */
+#include "base.h"
+
+static unsigned char lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (unsigned char)(c + ('a' - 'A')) : (unsigned char)c;
+}
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
+bool span_eq(struct span a, struct span b)
+{
+    return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
+}
+
+bool span_ieq(struct span a, struct span b)
+{
+    return a.n == b.n && span_istarts(a, b);
+}
+
+bool span_ieq_str(struct span a, const char *b)
+{
+    return span_ieq(a, span_of(b));
+}
+
+bool span_istarts(struct span s, struct span prefix)
+{
+    if (s.n < prefix.n)
+        return false;
+    for (size_t i = 0; i < prefix.n; i++)
+        if (lower(s.p[i]) != lower(prefix.p[i]))
+            return false;
+    return true;
+}
+
+struct span span_trim(struct span s)
+{
+    while (s.n && is_blank(*s.p))
+        s.p++, s.n--;
+    while (s.n && is_blank(s.p[s.n - 1]))
+        s.n--;
+    return s;
+}
+
+/* Where the element that starts s ends: at a comma outside of a quoted string. An unclosed quote reaches to the end,
+ * so that a comma behind it never makes a token out of quoted text. */
+static size_t element_length(struct span s)
+{
+    bool quoted = false;
+    size_t i;
+
+    for (i = 0; i < s.n; i++) {
+        if (s.p[i] == '"')
+            quoted = !quoted;
+        else if (quoted && s.p[i] == '\\' && i + 1 < s.n)
+            i++;
+        else if (!quoted && s.p[i] == ',')
+            break;
+    }
+    return i;
+}
+
+bool span_next_token(struct span *rest, struct span *token)
+{
+    while (rest->n) {
+        size_t n = element_length(*rest);
+        size_t used = n < rest->n ? n + 1 : n;
+
+        *token = span_trim((struct span){ rest->p, n });
+        rest->p += used, rest->n -= used;
+        if (token->n)
+            return true;
+    }
+    *token = (struct span){ rest->p, 0 };
+    return false;
+}
+
+bool span_has_token(struct span list, struct span token)
+{
+    struct span element;
+
+    while (span_next_token(&list, &element))
+        if (span_ieq(element, token))
+            return true;
+    return false;
+}
+
+bool span_to_u64(struct span s, uint64_t *value)
+{
+    uint64_t sum = 0;
+
+    if (s.n == 0)
+        return false;
+    for (size_t i = 0; i < s.n; i++) {
+        unsigned digit = (unsigned char)s.p[i] - (unsigned)'0';
+
+        if (digit > 9 || __builtin_mul_overflow(sum, (uint64_t)10, &sum) || __builtin_add_overflow(sum, digit, &sum))
+            return false;
+    }
+    *value = sum;
+    return true;
+}

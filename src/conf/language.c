@@ -1,0 +1,294 @@
+/* The language's own words, which act while the file is read (core.c, mod_so.c and the EXEC_ON_READ rows of httpd). */
+#include "reader.h"
+
+#include <strings.h>
+
+/* ---- Define, UnDefine ------------------------------------------------------------------------------------- */
+
+static bool define(struct reader *r, const struct word *w, char **argv)
+{
+    const char *value = argv[1] ? argv[1] : "";
+    (void)w;
+    if (strchr(argv[0], ':'))
+        return reader_fault(r, "Variable name must not contain ':'");
+    if (*value || !map_get(r->out->defines, argv[0]))
+        map_set(r->out->defines, argv[0], arena_strdup(r->arena, value));
+    if (*value)
+        map_set(r->variables, argv[0], arena_strdup(r->arena, value));
+    return true;
+}
+
+static bool undefine(struct reader *r, const struct word *w, char **argv)
+{
+    (void)w;
+    if (strchr(argv[0], ':'))
+        return reader_fault(r, "Variable name must not contain ':'");
+    map_remove(r->out->defines, argv[0]);
+    map_remove(r->variables, argv[0]);
+    return true;
+}
+
+/* ---- ServerRoot, LoadModule ---------------------------------------------------------------------------------- */
+
+static bool server_root(struct reader *r, const struct word *w, char **argv)
+{
+    const char *path = conf_path(r->arena, NULL, argv[0]);
+    if (!path || (!r->out->options->load && files_kind(r, path) != FILE_DIRECTORY))
+        return reader_fault(r, "ServerRoot must be a valid directory");
+    r->out->root = path;
+    /* Its row stores it too; inside a section, where httpd takes it as well, there is nothing to store. */
+    if (r->parent->parent)
+        return true;
+    struct buf args = { 0 };
+    words_quote(&args, path);
+    bool ok = reader_add(r, w->name, arena_span(r->arena, buf_span(&args)));
+    buf_release(&args);
+    return ok;
+}
+
+static void free_map(void *map)
+{
+    map_free(map);
+}
+
+static const struct module *find_module(const struct reader *r, const char *identifier)
+{
+    const struct module *const *m = r->out->options->modules;
+    for (; m && *m; m++)
+        if ((*m)->name && strcmp((*m)->name, identifier) == 0)
+            return *m;
+    return NULL;
+}
+
+/* Other builds of httpd load what Debian's has built in: such a line is good here, whatever the file came from. */
+static bool load_module(struct reader *r, const struct word *w, char **argv)
+{
+    const char *name = argv[0];
+    (void)w;
+    if (!find_module(r, name))
+        return reader_fault(r,
+                            "LoadModule %s: Weir does not contain this module / LoadModule %s: Weir "
+                            "はこのモジュールを含みません",
+                            name, name);
+    if (!r->out->loaded) {
+        r->out->loaded = map_new(MAP_EXACT);
+        arena_on_free(r->arena, free_map, r->out->loaded);
+    }
+    if (map_set(r->out->loaded, name, r->out))
+        reader_note(r, LOG_SO, 1574, "module %s is already loaded, skipping", name);
+    return true;
+}
+
+static bool is_present(const struct conf_reading *out, const struct module *m)
+{
+    return !out->loaded || m->static_in_httpd || (m->name && map_get(out->loaded, m->name));
+}
+
+bool conf_module_present(const struct conf_reading *out, const char *name)
+{
+    const struct module *const *m = out->options->modules;
+    for (; m && *m; m++) {
+        bool named = ((*m)->name && strcmp((*m)->name, name) == 0) || ((*m)->source && strcmp((*m)->source, name) == 0);
+        if (named && is_present(out, *m))
+            return true;
+    }
+    return false;
+}
+
+/* ---- conditions -------------------------------------------------------------------------------------------------- */
+
+static bool test_module(struct reader *r, const char *name)
+{
+    return conf_module_present(r->out, name);
+}
+
+static bool test_define(struct reader *r, const char *name)
+{
+    return map_get(r->out->defines, name) != NULL;
+}
+
+static bool test_file(struct reader *r, const char *name)
+{
+    const char *path = conf_path(r->arena, r->out->root, name);
+    return path && files_kind(r, path) != FILE_NONE;
+}
+
+static const char *known_directive(const struct reader *r, const char *name)
+{
+    const struct module *const *m = r->out->options->modules;
+    const struct word *w = language_find(r, name);
+    for (; !w && m && *m; m++)
+        for (const struct directive *d = is_present(r->out, *m) ? (*m)->directives : NULL; d && d->name; d++)
+            if (strcasecmp(d->name, name) == 0)
+                return d->name;
+    return w ? w->name : NULL;
+}
+
+const char *language_canonical(const struct reader *r, const char *name)
+{
+    const char *known = known_directive(r, name);
+    return known ? known : name;
+}
+
+static bool test_directive(struct reader *r, const char *name)
+{
+    return known_directive(r, name) != NULL;
+}
+
+static bool test_section(struct reader *r, const char *name)
+{
+    return known_directive(r, arena_concat(r->arena, "<", name, NULL)) != NULL;
+}
+
+/* Skips to the end of <name, sections inside balanced by name (config.c, ap_soak_end_container). */
+static bool skip(struct reader *r, const char *name)
+{
+    struct vec open = { 0 };
+    char *line;
+    enum line_result got;
+    vec_add(r->arena, &open, (void *)name);
+    while ((got = reader_next(r, &line)) == LINE_YES) {
+        const char *rest = line, *innermost = open.items[open.n - 1];
+        if (*line == '#')
+            continue;
+        char *word = conf_word(r->arena, &rest);
+        if (!word || word[0] != '<')
+            continue;
+        size_t n = strlen(word);
+        if (word[1] != '/') {
+            if (!*rest && word[n - 1] == '>')
+                word[n - 1] = '\0';
+            vec_add(r->arena, &open, word);
+            continue;
+        }
+        word[n - 1] = '\0';
+        if (strlen(word) < 2 || strcasecmp(word + 2, innermost + 1) != 0)
+            return reader_fault(r, "Expected </%s> but saw %s>", innermost + 1, word);
+        if (--open.n == 0)
+            return true;
+    }
+    if (got == LINE_FAULT)
+        return false;
+    return reader_fault(r, "Expected </%s> before end of configuration", (char *)open.items[open.n - 1] + 1);
+}
+
+/* The end of the file ends a condition that holds, too, and closes what was opened in it: httpd does not mind. */
+static bool read_inside(struct reader *r, const char *name)
+{
+    struct conf_node *floor = r->floor, *parent = r->parent;
+    unsigned nesting = r->nesting;
+    if (++r->nesting > NESTING_MAX)
+        return reader_fault(r, "Sections are nested too deeply");
+    r->floor = parent;
+    bool ok = reader_lines(r, arena_concat(r->arena, "</", name + 1, ">", NULL));
+    while (ok && r->parent != parent) {
+        r->last = r->parent;
+        r->parent = r->parent->parent;
+    }
+    r->floor = floor;
+    r->nesting = nesting;
+    return ok;
+}
+
+bool language_condition(struct reader *r, const char *name, bool holds)
+{
+    return holds ? read_inside(r, name) : skip(r, name);
+}
+
+static bool condition(struct reader *r, const struct word *w, char **argv)
+{
+    const char *args = argv[0], *end = strrchr(args, '>');
+    bool negated = args[0] == '!';
+    if (!end)
+        return reader_fault(r, "%s> directive missing closing '>'", w->name);
+    args = arena_strndup(r->arena, args, (size_t)(end - args));
+    args += negated && *args;
+    const char *name = conf_word(r->arena, &args);
+    if (!name || !*name)
+        return reader_fault(r, "%s> directive requires additional arguments", w->name);
+    return language_condition(r, w->name, w->test(r, name) != negated);
+}
+
+/* ---- the table
+ * -------------------------------------------------------------------------------------------------------- */
+
+static const struct word words[] = {
+    { "Include", "core_module", ARGS_1, include_files, NULL,
+      "Name(s) of the config file(s) to be included; fails if the wildcard does not match at least one file" },
+    { "IncludeOptional", "core_module", ARGS_1, include_optional, NULL,
+      "Name or pattern of the config file(s) to be included; ignored if the file does not exist or the pattern does "
+      "not match any files" },
+    { "Define", "core_module", ARGS_12, define, NULL,
+      "Define a variable, optionally to a value.  Same as passing -D to the command line." },
+    { "UnDefine", "core_module", ARGS_1, undefine, NULL, "Undefine the existence of a variable. Undo a Define." },
+    { "ServerRoot", "core_module", ARGS_1, server_root, NULL,
+      "Common directory of server-related files (logs, confs, etc.)" },
+    { "<IfModule", "core_module", ARGS_RAW, condition, test_module,
+      "Container for directives based on existence of specified modules" },
+    { "<IfDefine", "core_module", ARGS_RAW, condition, test_define,
+      "Container for directives based on existence of command line defines" },
+    { "<IfFile", "core_module", ARGS_RAW, condition, test_file,
+      "Container for directives based on existence of files on disk" },
+    { "<IfDirective", "core_module", ARGS_RAW, condition, test_directive,
+      "Container for directives based on existence of named directive" },
+    { "<IfSection", "core_module", ARGS_RAW, condition, test_section,
+      "Container for directives based on existence of named section" },
+    { "<IfVersion", "version_module", ARGS_123, version_section, NULL,
+      "a comparison operator, a version (and a delimiter)" },
+    { "LoadModule", "so_module", ARGS_2, load_module, NULL,
+      "a module name and the name of a shared object file to load it from" },
+    { "<Macro", "macro_module", ARGS_RAW, macro_section, NULL, "Beginning of a macro definition section." },
+    { "Use", "macro_module", ARGS_RAW, macro_use, NULL, "Use of a macro." },
+    { "UndefMacro", "macro_module", ARGS_1, macro_undef, NULL, "Remove a macro definition." },
+};
+
+const struct word *language_find(const struct reader *r, const char *name)
+{
+    for (size_t i = 0; i < COUNT_OF(words); i++) {
+        if (strcasecmp(words[i].name, name) != 0)
+            continue;
+        const struct module *m = find_module(r, words[i].module);
+        return !m || strcmp(words[i].module, "core_module") == 0 || is_present(r->out, m) ? &words[i] : NULL;
+    }
+    return NULL;
+}
+
+static bool wrong(struct reader *r, const struct word *w, const char *takes)
+{
+    return reader_fault(r, "%s takes %s, %s", w->name, takes, w->help);
+}
+
+bool language_run(struct reader *r, const struct word *w, const char *args)
+{
+    static const struct {
+        enum conf_args kind;
+        int min, max;
+        const char *takes;
+    } takes[] = {
+        { ARGS_1, 1, 1, "one argument" },
+        { ARGS_2, 2, 2, "two arguments" },
+        { ARGS_12, 1, 2, "1-2 arguments" },
+        { ARGS_123, 1, 3, "one, two or three arguments" },
+    };
+    char *argv[3] = { arena_strdup(r->arena, args), NULL, NULL };
+    for (size_t i = 0; i < COUNT_OF(takes); i++) {
+        if (takes[i].kind != w->args)
+            continue;
+        int argc = 0;
+        while (argc < takes[i].max && (argv[argc] = conf_word(r->arena, &args)))
+            argc++;
+        if (argc < takes[i].min || *args || !*argv[0] || (takes[i].min == 2 && !*argv[1]))
+            return wrong(r, w, takes[i].takes);
+    }
+    return w->run(r, w, argv);
+}
+
+/* For -L and the manual: the words as rows; where they stand is not checked, they act wherever they are read. */
+const char *conf_language(unsigned i, const char **help, const char **module)
+{
+    if (i >= COUNT_OF(words))
+        return NULL;
+    *help = words[i].help;
+    *module = words[i].module;
+    return words[i].name;
+}

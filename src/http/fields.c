@@ -1,0 +1,150 @@
+/* Field lines as an ordered multimap (RFC 9110 section 5; httpd's apr_table_t). Removed fields keep their place empty,
+ * so that pointers to others stay good. */
+#include "http.h"
+
+static struct http_field *next_named(const struct http_fields *f, struct span name, unsigned from)
+{
+    for (unsigned i = from; i < f->n; i++)
+        if (f->items[i].name.p && span_ieq(f->items[i].name, name))
+            return &f->items[i];
+    return NULL;
+}
+
+static unsigned after(const struct http_fields *f, const struct http_field *item)
+{
+    return (unsigned)(item - f->items) + 1;
+}
+
+static void grow(struct arena *a, struct http_fields *f)
+{
+    unsigned cap = f->cap ? f->cap * 2 : 16;
+    struct http_field *items = arena_alloc(a, cap * sizeof(*items));
+
+    if (f->n)
+        memcpy(items, f->items, f->n * sizeof(*items));
+    f->items = items;
+    f->cap = cap;
+}
+
+void http_fields_add(struct arena *a, struct http_fields *f, struct span name, struct span value)
+{
+    ASSERT(name.p);
+    if (f->n == f->cap)
+        grow(a, f);
+    f->items[f->n++] = (struct http_field){ name, value };
+}
+
+struct http_field *http_fields_find(const struct http_fields *f, const char *name)
+{
+    return next_named(f, span_of(name), 0);
+}
+
+struct span http_fields_get(const struct http_fields *f, const char *name)
+{
+    struct http_field *item = http_fields_find(f, name);
+
+    return item ? item->value : (struct span){ NULL, 0 };
+}
+
+static struct span join_two(struct arena *a, struct span left, struct span right)
+{
+    size_t n = left.n + 2 + right.n;
+    char *joined = arena_alloc(a, n + 1);
+
+    if (left.n)
+        memcpy(joined, left.p, left.n);
+    memcpy(joined + left.n, ", ", 2);
+    if (right.n)
+        memcpy(joined + left.n + 2, right.p, right.n);
+    return (struct span){ joined, n };
+}
+
+/* The values from `first` on in one allocation: a peer may send hundreds of lines of one name. */
+static struct span join_all(struct arena *a, const struct http_fields *f, struct span name,
+                            const struct http_field *first)
+{
+    size_t n = first->value.n;
+    char *joined, *end;
+
+    for (const struct http_field *i = first; (i = next_named(f, name, after(f, i)));)
+        n += 2 + i->value.n;
+    joined = end = arena_alloc(a, n + 1);
+    for (const struct http_field *i = first; i; i = next_named(f, name, after(f, i))) {
+        if (i != first)
+            end = (char *)memcpy(end, ", ", 2) + 2;
+        if (i->value.n)
+            end = (char *)memcpy(end, i->value.p, i->value.n) + i->value.n;
+    }
+    return (struct span){ joined, n };
+}
+
+struct span http_fields_join(struct arena *a, const struct http_fields *f, const char *name)
+{
+    struct span wanted = span_of(name);
+    struct http_field *first = next_named(f, wanted, 0);
+
+    if (!first)
+        return (struct span){ NULL, 0 };
+    return next_named(f, wanted, after(f, first)) ? join_all(a, f, wanted, first) : first->value;
+}
+
+static unsigned remove_from(struct http_fields *f, struct span name, unsigned from)
+{
+    struct http_field *item;
+    unsigned removed = 0;
+
+    while ((item = next_named(f, name, from))) {
+        from = after(f, item);
+        *item = (struct http_field){ 0 };
+        removed++;
+    }
+    return removed;
+}
+
+void http_fields_set(struct arena *a, struct http_fields *f, const char *name, struct span value)
+{
+    struct http_field *first = http_fields_find(f, name);
+
+    if (!first) {
+        http_fields_add(a, f, span_of(name), value);
+        return;
+    }
+    first->value = value;
+    remove_from(f, span_of(name), after(f, first));
+}
+
+void http_fields_merge(struct arena *a, struct http_fields *f, const char *name, struct span value)
+{
+    struct http_field *first = http_fields_find(f, name);
+
+    if (first)
+        first->value = join_two(a, first->value, value);
+    else
+        http_fields_add(a, f, span_of(name), value);
+}
+
+unsigned http_fields_remove(struct http_fields *f, const char *name)
+{
+    return remove_from(f, span_of(name), 0);
+}
+
+bool http_fields_has_token(const struct http_fields *f, const char *name, const char *token)
+{
+    struct span wanted = span_of(name);
+    struct http_field *item = next_named(f, wanted, 0);
+
+    while (item && !span_has_token(item->value, span_of(token)))
+        item = next_named(f, wanted, after(f, item));
+    return item != NULL;
+}
+
+void http_fields_copy(struct arena *a, struct http_fields *to, const struct http_fields *from)
+{
+    HTTP_EACH_FIELD(item, from)
+    {
+        struct span name = { arena_span(a, item->name), item->name.n };
+        struct span value = { arena_span(a, item->value), item->value.n };
+
+        http_fields_add(a, to, name, value);
+    }
+}

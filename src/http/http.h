@@ -1,0 +1,174 @@
+/* http: bytes <-> messages. No I/O, no configuration. RFC 9110, RFC 9112. */
+#ifndef WEIR_HTTP_H
+#define WEIR_HTTP_H
+
+#include "base.h"
+
+/* ---- fields: an ordered multimap, names and bytes kept as they came ------------------------
+ * Names and values are borrowed: they live at least as long as the arena, or in it. */
+
+struct http_field {
+    struct span name, value; /* value trimmed of OWS; name.p NULL when removed */
+};
+struct http_fields {
+    struct http_field *items; /* in the arena */
+    unsigned n, cap;
+};
+void http_fields_add(struct arena *a, struct http_fields *f, struct span name, struct span value);
+/* First field of that name (case ignored), or NULL. */
+struct http_field *http_fields_find(const struct http_fields *f, const char *name);
+struct span http_fields_get(const struct http_fields *f, const char *name); /* {NULL, 0} when absent */
+/* All values of that name joined by ", " as apr_table merges them; {NULL, 0} when absent. */
+struct span http_fields_join(struct arena *a, const struct http_fields *f, const char *name);
+void http_fields_set(struct arena *a, struct http_fields *f, const char *name, struct span value);   /* replace all */
+void http_fields_merge(struct arena *a, struct http_fields *f, const char *name, struct span value); /* "old, value" */
+unsigned http_fields_remove(struct http_fields *f, const char *name);
+/* Does any line of that name hold the token (comma lists, case ignored)? */
+bool http_fields_has_token(const struct http_fields *f, const char *name, const char *token);
+void http_fields_copy(struct arena *a, struct http_fields *to, const struct http_fields *from);
+#define HTTP_EACH_FIELD(f, fields)                                                                                     \
+    for (struct http_field *f = (fields)->items, *f##_end = f ? f + (fields)->n : f; f != f##_end; f++)                \
+        if (f->name.p)
+
+/* ---- heads ---------------------------------------------------------------------------------- */
+
+enum http_parse { HTTP_MORE, HTTP_DONE, HTTP_BAD };
+
+/* Why a head was refused: what to answer and what Apache writes in the log. */
+struct http_fault {
+    int status;           /* requests 400, 413, 414, 501; responses 500, 502, as Apache answers */
+    int ah;               /* AH number or 0 */
+    enum log_level level; /* Apache's: info for limits, debug for other requests, warn or error for responses */
+    const char *reason;   /* English, for the log; static: print "reason: detail" */
+    const char *note;     /* what Apache adds to the answer's body ("error-notes"), static, or NULL */
+    const char *detail;   /* offending bytes, in the arena, or NULL: at most 80 bytes, made printable */
+};
+
+struct http_limits { /* LimitRequestLine, LimitRequestFields, LimitRequestFieldSize; 0 fields: no limit */
+    unsigned line, fields, field_size;
+    bool unsafe;     /* HttpProtocolOptions Unsafe: bare LF, whitespace and obs-fold as Apache's lenient mode; line
+                      * folding is refused otherwise (RFC 9112 5.2), though Apache's strict mode joins it */
+    bool any_method; /* LenientMethods (default); false: RegisteredMethods -> 501 */
+    bool allow_09;   /* Allow0.9 (default) */
+};
+
+struct http_request_head {
+    struct span method, target; /* as they came */
+    struct span line;           /* the request line, for logs */
+    int version;                /* 9, 10, 11: major*10+minor */
+    struct http_fields fields;
+};
+struct http_response_head {
+    int version, status;
+    unsigned ignored; /* lines without a colon, left out by HTTP_HEADER_IGNORE */
+    struct span reason;
+    struct http_fields fields;
+};
+
+/* A parser that remembers how far it has looked, so that a slow head is not rescanned (zero it for each head). */
+enum http_bad_header { HTTP_HEADER_REFUSE, HTTP_HEADER_IGNORE, HTTP_HEADER_BODY }; /* ProxyBadHeader */
+struct http_scan {
+    size_t seen;                     /* bytes already searched for the end */
+    size_t head, line;               /* where the first line and the line under way start */
+    unsigned lines;                  /* whole lines found, the first one included */
+    unsigned blank;                  /* empty lines skipped before the first */
+    bool started;                    /* the first line was seen (leading CRLF skipped) */
+    bool checked;                    /* and was found good */
+    enum http_bad_header bad_header; /* set by the caller of http_parse_response */
+};
+/* Looks for a whole head at the start of `in`, which begins with the same byte at each call for one head. On HTTP_DONE
+ * the head is copied into the arena and *used says how many bytes it took. On HTTP_BAD the fault says why; fields
+ * parsed so far are kept for the log and the answer. A good head's target passes http_parse_target. Version 9 has no
+ * fields. */
+enum http_parse http_parse_request(struct arena *a, struct span in, const struct http_limits *limits,
+                                   struct http_scan *scan, struct http_request_head *head, size_t *used,
+                                   struct http_fault *fault);
+/* max_line: bytes of one field line (responsefieldsize), fields bounded to 1000 and the head to 64 fields' worth of it.
+ * Bytes that are no status line are an HTTP/0.9 response as in Apache: version 9, status 200, all is body (*used is 0
+ * but for a stray empty line). A line that begins with "HTTP/" and is no status line is refused. */
+enum http_parse http_parse_response(struct arena *a, struct span in, size_t max_line, struct http_scan *scan,
+                                    struct http_response_head *head, size_t *used, struct http_fault *fault);
+/* Trailer section after the last chunk: fields until the empty line, 64 KiB at most. */
+enum http_parse http_parse_trailers(struct arena *a, struct span in, const struct http_limits *limits,
+                                    struct http_fields *fields, size_t *used, struct http_fault *fault);
+
+/* ---- body framing ------------------------------------------------------------------------------ */
+
+enum http_framing { HTTP_NO_BODY, HTTP_LENGTH, HTTP_CHUNKED, HTTP_UNTIL_CLOSE };
+struct http_body { /* a decoder; zero cost to copy */
+    enum http_framing framing;
+    uint64_t left;               /* of the length or of the chunk under way */
+    uint64_t taken;              /* payload bytes decoded so far */
+    unsigned char state, blanks; /* chunked: internal */
+    unsigned short line;         /* chunked: bytes of the size line so far */
+    bool done;                   /* for chunked: after the last chunk, the trailers are still to be read */
+    bool lax;                    /* set it under HttpProtocolOptions Unsafe: a bare LF ends a chunk's line */
+    bool close;                  /* framing is doubtful (both kinds, or chunked in 1.0): close after this message */
+};
+/* RFC 9112 6.3. A request's second Content-Length is a fault (400), chunked not last too, another coding before chunked
+ * is 501 (where Apache's proxy says 500). With both kinds chunked holds and the length is not to be sent on, as in
+ * Apache; what is forwarded is framed anew in any case. */
+bool http_request_framing(const struct http_request_head *h, struct http_body *b, struct http_fault *fault);
+bool http_response_framing(const struct http_response_head *h, struct span method, struct http_body *b,
+                           struct http_fault *fault);
+/* Takes from `in`: *payload is the next piece of payload inside `in` (may be empty), *used the bytes taken including
+ * framing. Call again while *used > 0. Chunk size lines are bounded; extensions are skipped. */
+enum http_parse http_body_decode(struct http_body *b, struct span in, struct span *payload, size_t *used);
+/* "1a\r\n" for a chunk of n bytes; returns its length (at most 18). */
+/* What to answer once http_body_decode said HTTP_BAD: 413 for a size past all bounds, else 400. */
+void http_body_fault(const struct http_body *b, struct http_fault *fault);
+size_t http_chunk_head(uint64_t n, char out[20]);
+
+/* ---- targets and paths ------------------------------------------------------------------------- */
+
+struct http_target { /* a request target in parts; spans into the arena */
+    enum { HTTP_ORIGIN_FORM, HTTP_ABSOLUTE_FORM, HTTP_AUTHORITY_FORM, HTTP_ASTERISK_FORM } form;
+    struct span scheme, host, port; /* absolute and authority form; the host keeps its brackets */
+    struct span path, query;        /* still encoded; query.p NULL when there is no "?"; leading slashes are one */
+    struct span user, fragment;     /* p NULL when absent; a strict request line holds neither */
+};
+/* false: 400. Absolute form is http or https with a host; its path is "/" when empty, "*" for OPTIONS as in Apache. */
+bool http_parse_target(struct span method, struct span target, struct http_target *t);
+
+enum http_slashes { HTTP_SLASHES_OFF, HTTP_SLASHES_ON, HTTP_SLASHES_NODECODE }; /* AllowEncodedSlashes */
+/* 400 AH10244 "invalid URI path"; 404: %2F (AH00026) or %00 */
+enum http_path_result { HTTP_PATH_OK, HTTP_PATH_BAD, HTTP_PATH_NOT_FOUND };
+/* Decodes and normalises as Apache does before translate_name (ap_normalize_path + ap_unescape_url): %XX, dot segments,
+ * runs of "/" merged when merge. out is in the arena, NUL-terminated, holds no NUL inside. */
+enum http_path_result http_normalize_path(struct arena *a, struct span raw, enum http_slashes slashes, bool merge,
+                                          char **out);
+/* ap_proxy_canonenc_ex(enc_path): letters, digits, "~$-_.+!*'(),;:@&=/" stay, all else %XX in upper case; with
+ * keep_slash (AllowEncodedSlashes NoDecode) an encoded slash in the input stays as it is, and a "%" that encodes
+ * nothing gives NULL (400). */
+char *http_encode_path(struct arena *a, struct span path, bool keep_slash);
+/* A printable form for logs as ap_escape_logitem: \" \\ \b \n \r \t \v, other bytes not ASCII-printable \xhh. */
+char *http_escape_log(struct arena *a, struct span s);
+char *http_escape_html(struct arena *a, struct span s);
+struct http_url { /* scheme://[user@]host[:port]path?query; IPv6 host without brackets */
+    struct span scheme, user, host, path, query;
+    int port; /* 0 when not written */
+};
+bool http_parse_url(struct span url, struct http_url *u);
+int http_default_port(struct span scheme); /* http ws 80, https wss 443, ftp 21 …, 0 unknown */
+/* Host field or authority -> lower-case host without port and trailing dot, checked (ap_get_server_name rules,
+ * strict_host_check of vhost.c); false: 400. *port 0 when absent. */
+bool http_parse_host(struct arena *a, struct span authority, bool strict, char **host, int *port);
+struct http_host {
+    const char *scheme; /* in: the connection's; a target of another scheme leaves the choice to the Host field */
+    bool strict;        /* in */
+    bool from_target;   /* the target named it: Apache then replaces the Host field (AH02417) */
+    char *name;         /* NULL when none was named (only before HTTP/1.1) */
+    int port;
+};
+/* Whom a request is for (ap_update_vhost_from_headers, ap_check_request_header); false: missing, malformed or two. */
+bool http_request_host(struct arena *a, const struct http_request_head *h, struct http_host *host,
+                       struct http_fault *fault);
+
+/* ---- words ------------------------------------------------------------------------------------------ */
+
+const char *http_reason(int status); /* "Not Found"; "Unknown Reason" for codes without a text */
+bool http_is_token(struct span s);
+size_t http_date(int64_t seconds, char out[32]); /* "Sun, 06 Nov 1994 08:49:37 GMT" */
+bool http_registered_method(struct span m);      /* those httpd itself registers at start, without mod_dav's two */
+
+#endif

@@ -1,0 +1,161 @@
+/* The core's settings: defaults, merging and what is worked out once all is read. httpd's core.c and http_core.c. */
+#include "core.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <strings.h>
+
+#define SECOND ((int64_t)1000000)
+
+const struct core_site *core_site_of(const struct site *s)
+{
+    return site_part(s, &core_module);
+}
+
+const struct core_place *core_place_of(const struct place *p)
+{
+    return place_part(p, &core_module);
+}
+
+static void set_site_defaults(void *site)
+{
+    struct core_site *s = site;
+
+    *s = (struct core_site){
+        .server_admin = "[no address given]",
+        .timeout_us = 60 * SECOND,
+        .keepalive_timeout_us = 5 * SECOND,
+        .keepalive = KEEP_ON,
+        .max_keepalive = 100,
+        .backlog = 511,
+        .tokens = TOKENS_FULL,
+        .trace = TRACE_ON,
+        .limit_line = 8190,
+        .limit_fields = 100,
+        .limit_field_size = 8190,
+        .max_ranges = 200,
+        .merge_slashes = 1,
+        .encoded_slashes = HTTP_SLASHES_OFF,
+        .header_first_us = 20 * SECOND,
+        .header_max_us = 40 * SECOND,
+        .header_rate = 500,
+        .body_first_us = 20 * SECOND,
+        .body_rate = 500,
+    };
+    memset(&s->levels, -1, sizeof(s->levels));
+}
+
+static void set_place_defaults(void *place)
+{
+    struct core_place *p = place;
+
+    *p = (struct core_place){
+        .limit_body = 1 << 30, /* AP_DEFAULT_LIMIT_REQ_BODY since 2.4.53 */
+        .canonical_name = CANONICAL_OFF,
+        .signature = SIGNATURE_OFF,
+    };
+    memset(&p->levels, -1, sizeof(p->levels));
+}
+
+static void merge_site(struct arena *a, void *merged, const void *base, const void *over)
+{
+    const struct core_site *b = base, *o = over;
+
+    (void)a;
+    core_merge_levels(&((struct core_site *)merged)->levels, &b->levels, &o->levels);
+}
+
+static void merge_place(struct arena *a, void *merged, const void *base, const void *over)
+{
+    const struct core_place *b = base, *o = over;
+    struct core_place *m = merged;
+
+    (void)a;
+    core_merge_levels(&m->levels, &b->levels, &o->levels);
+    m->has_levels = b->has_levels || o->has_levels;
+}
+
+/* ---- once all is read ---- */
+
+static const char *below(struct arena *a, const char *root, const char *path)
+{
+    return path ? conf_path(a, root, path) : NULL;
+}
+
+/* ap_runtime_dir_relative: DefaultRuntimeDir, else logs below ServerRoot. */
+static void place_files(struct snapshot *s)
+{
+    struct core_site *main = site_part(s->main, &core_module);
+
+    if (!main->server_root)
+        main->server_root = s->reading->root;
+    main->runtime_dir = below(s->arena, main->server_root, main->runtime_dir ? main->runtime_dir : "logs");
+    main->pid_file = below(s->arena, main->runtime_dir, main->pid_file);
+    if (!main->document_root)
+        main->document_root = below(s->arena, main->server_root, "htdocs");
+}
+
+static void inherit_from_main(struct site *site, const struct core_site *main)
+{
+    struct core_site *own = site_part(site, &core_module);
+
+    own->server_root = main->server_root;
+    own->runtime_dir = main->runtime_dir;
+    own->pid_file = main->pid_file;
+    if (!own->document_root)
+        own->document_root = main->document_root;
+}
+
+/* Every place starts from its site's default one: with the site's levels in it, a merged place always has all. */
+static const char *finish_site(struct snapshot_build *b, struct site *site)
+{
+    struct core_place *place = place_part(&site->place, &core_module);
+    const char *fault = core_open_log(b, site);
+
+    place->levels = site->log.levels;
+    return fault;
+}
+
+static const char *finish(struct snapshot_build *b)
+{
+    struct snapshot *s = b->snapshot;
+    const char *fault;
+
+    place_files(s);
+    fault = finish_site(b, s->main);
+    for (unsigned i = 0; !fault && i < s->sites.n; i++) {
+        inherit_from_main(s->sites.items[i], core_site_of(s->main));
+        fault = finish_site(b, s->sites.items[i]);
+    }
+    return fault;
+}
+
+struct module core_module = {
+    .name = "core_module",
+    .source = "core.c",
+    .directives = core_directives,
+    .site_size = sizeof(struct core_site),
+    .place_size = sizeof(struct core_place),
+    .site_defaults = set_site_defaults,
+    .place_defaults = set_place_defaults,
+    .merge_site = merge_site,
+    .merge_place = merge_place,
+    .finish = finish,
+    .static_in_httpd = true,
+};
+
+bool core_find_word(const struct core_word *words, unsigned n, const char *text, int *value)
+{
+    for (unsigned i = 0; i < n; i++)
+        if (strcasecmp(words[i].word, text) == 0) {
+            *value = words[i].value;
+            return true;
+        }
+    return false;
+}
+
+int core_number(const char *text)
+{
+    long value = strtol(text, NULL, 10);
+    return value > INT_MAX ? INT_MAX : value < INT_MIN ? INT_MIN : (int)value;
+}

@@ -1,0 +1,51 @@
+/* What the files of the core share; nothing here is for other rooms. */
+#ifndef WEIR_CORE_H
+#define WEIR_CORE_H
+
+#include "mods.h"
+
+extern const struct directive core_directives[]; /* core_rows.c */
+
+/* listen.c */
+conf_set_fn core_set_listen;
+
+/* core_server.c: the process and its files */
+conf_set_fn core_set_server_root, core_set_runtime_dir, core_set_user, core_set_group, core_set_backlog,
+    core_set_threads, core_set_shutdown_timeout, core_set_tokens, core_set_protocols, core_note_name_virtual_host,
+    core_set_error;
+
+/* core_site.c: names, time-outs and limits of a site */
+conf_set_fn core_set_server_name, core_set_server_alias, core_set_document_root, core_set_timeout,
+    core_set_keepalive_timeout, core_set_max_keepalive, core_set_limit_line, core_set_limit_fields,
+    core_set_limit_field_size, core_set_max_ranges, core_set_trace, core_set_encoded_slashes, core_set_physical_port,
+    core_set_protocol_options;
+
+/* core_place.c: what sections may set */
+conf_set_fn core_set_error_document, core_set_handler, core_set_limit_body, core_set_canonical_name, core_set_signature;
+
+/* core_log.c */
+conf_set_fn core_set_error_log_format, core_set_log_level;
+void core_merge_levels(struct log_levels *merged, const struct log_levels *base, const struct log_levels *over);
+const char *core_open_log(struct snapshot_build *b, struct site *site); /* fills site->log; NULL or the fault */
+
+/* reqtimeout.c */
+conf_set_fn core_set_read_timeout;
+
+/* sections.c */
+conf_set_fn core_virtual_host, core_location, core_location_match, core_directory, core_directory_match, core_files,
+    core_files_match, core_proxy, core_proxy_match, core_if, core_else_if, core_else, core_limit, core_limit_except;
+
+/* methods.c: httpd's method numbers, as bits; names that <Limit> invents get bits of their own */
+#define METHOD_INVALID 26
+uint64_t core_method_bit(const struct core_site *main, struct span method);
+bool core_method_add(struct arena *a, struct core_site *main, const char *method); /* false: no bit is left */
+
+/* core.c: one word of several, and numbers as atoi reads them: what follows the digits is not looked at */
+struct core_word {
+    const char *word;
+    int value;
+};
+bool core_find_word(const struct core_word *words, unsigned n, const char *text, int *value); /* case ignored */
+int core_number(const char *text);                                                            /* bounded to an int */
+
+#endif

@@ -1,0 +1,118 @@
+/* Rows that sections may hold too: ErrorDocument, SetHandler, LimitRequestBody … httpd's core.c. */
+#include "core.h"
+#include "names.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <strings.h>
+
+/* What ap_index_of_response knows. */
+static bool is_status(int s)
+{
+    static const struct {
+        int from, to;
+    } known[] = { { 100, 102 }, { 200, 208 }, { 226, 226 }, { 300, 305 }, { 307, 308 }, { 400, 417 },
+                  { 421, 426 }, { 428, 429 }, { 431, 431 }, { 451, 451 }, { 500, 508 }, { 510, 511 } };
+
+    for (unsigned i = 0; i < COUNT_OF(known); i++)
+        if (s >= known[i].from && s <= known[i].to)
+            return true;
+    return false;
+}
+
+/* ap_is_url: letters, digits, "+", "-", "." and then "://" */
+static bool is_url(const char *text)
+{
+    size_t n = strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+-.");
+    return n && strncmp(text + n, "://", 3) == 0;
+}
+
+static void guess_kind(struct error_document *d)
+{
+    if (strcasecmp(d->value, "default") == 0)
+        d->kind = ERROR_DEFAULT;
+    else if (strchr(d->value, ' '))
+        d->kind = ERROR_TEXT;
+    else if (d->value[0] == '/')
+        d->kind = ERROR_PATH;
+    else
+        d->kind = is_url(d->value) ? ERROR_URL : ERROR_TEXT;
+}
+
+const char *core_set_error_document(struct conf_cmd *cmd, void *settings, int argc, char **argv)
+{
+    struct core_place *place = settings;
+    struct error_document *d = arena_alloc(cmd->arena, sizeof(*d));
+    const char *fault = NULL;
+
+    (void)argc;
+    d->status = core_number(argv[0]);
+    d->value = arena_strdup(cmd->arena, argv[1]);
+    guess_kind(d);
+    if (!is_status(d->status))
+        return conf_fault(cmd, "Unsupported HTTP response code %s", argv[0]);
+    if (d->status == 401 && d->kind == ERROR_URL) {
+        conf_note(cmd, LEVEL_NOTICE, LOG_CORE, 113,
+                  "%s:%d cannot use a full URL in a 401 ErrorDocument directive --- ignoring!", cmd->node->file,
+                  cmd->node->line);
+        return NULL;
+    }
+    if (d->kind != ERROR_DEFAULT && !(d->text = expr_compile(cmd->arena, d->value, EXPR_STRING, vars_known, &fault)))
+        return conf_fault(cmd, "Cannot parse expression in ErrorDocument: %s", fault);
+    vec_add(cmd->arena, &place->error_documents, d);
+    return NULL;
+}
+
+const char *core_set_handler(struct conf_cmd *cmd, void *settings, int argc, char **argv)
+{
+    struct core_place *place = settings;
+
+    (void)argc;
+    if (strcasecmp(argv[0], "none") != 0)
+        return names_refuse(cmd);
+    place->handler = NULL;
+    return NULL;
+}
+
+const char *core_set_limit_body(struct conf_cmd *cmd, void *settings, int argc, char **argv)
+{
+    struct core_place *place = settings;
+    char *end;
+    long long value;
+
+    (void)cmd, (void)argc;
+    errno = 0;
+    value = strtoll(argv[0], &end, 10);
+    if (errno)
+        return "LimitRequestBody argument is not parsable.";
+    if (*end || end == argv[0] || value < 0)
+        return "LimitRequestBody requires a non-negative integer.";
+    place->limit_body = value;
+    return NULL;
+}
+
+const char *core_set_canonical_name(struct conf_cmd *cmd, void *settings, int argc, char **argv)
+{
+    static const struct core_word words[] = { { "on", CANONICAL_ON },
+                                              { "off", CANONICAL_OFF },
+                                              { "dns", CANONICAL_DNS } };
+    struct core_place *place = settings;
+
+    (void)cmd, (void)argc;
+    if (core_find_word(words, COUNT_OF(words), argv[0], &place->canonical_name))
+        return NULL;
+    return "parameter must be 'on', 'off', or 'dns'";
+}
+
+const char *core_set_signature(struct conf_cmd *cmd, void *settings, int argc, char **argv)
+{
+    static const struct core_word words[] = { { "on", SIGNATURE_ON },
+                                              { "off", SIGNATURE_OFF },
+                                              { "email", SIGNATURE_EMAIL } };
+    struct core_place *place = settings;
+
+    (void)cmd, (void)argc;
+    if (core_find_word(words, COUNT_OF(words), argv[0], &place->signature))
+        return NULL;
+    return "ServerSignature: use one of: off | on | email";
+}

@@ -1,0 +1,157 @@
+/* Which sections a request falls under, in httpd's order (request.c: ap_process_request_internal, ap_directory_walk,
+ * ap_file_walk, ap_location_walk, ap_if_walk; mod_proxy.c: proxy_walk, which stands where <Directory> stands). */
+#include "core.h"
+
+#include <ctype.h>
+
+/* Named groups of …Match sections become variables: (?<room>…) is MATCH_ROOM. */
+static void set_captures(struct request *r, const struct section *s, const struct regex_match *m)
+{
+    const char *name;
+    unsigned group;
+
+    for (unsigned i = 0; (name = regex_name(s->regex, i, &group)); i++) {
+        char *variable;
+        if (group >= m->n || !m->group[group].p)
+            continue;
+        variable = arena_concat(r->arena, "MATCH_", name, NULL);
+        for (char *p = variable; *p; p++)
+            *p = (char)toupper((unsigned char)*p);
+        request_set_env(r, variable, arena_span(r->arena, m->group[group]));
+    }
+}
+
+static bool matches(struct request *r, const struct section *s, struct span text)
+{
+    struct regex_match m = { 0 };
+
+    if (!section_matches(s, text, &m))
+        return false;
+    if (s->regex)
+        set_captures(r, s, &m);
+    return true;
+}
+
+static void walk_list(struct request *r, struct walk *w, const struct vec *sections, struct span text)
+{
+    for (unsigned i = 0; i < sections->n; i++)
+        if (matches(r, sections->items[i], text))
+            walk_add(r->arena, w, sections->items[i]);
+}
+
+/* Plain <Location> paths see one slash where MergeSlashes Off leaves several; patterns see what is there. */
+static struct span merged_path(struct request *r)
+{
+    char *out = arena_strdup(r->arena, r->uri);
+    size_t n = 0;
+
+    for (const char *p = out; *p; p++)
+        if (*p != '/' || n == 0 || out[n - 1] != '/')
+            out[n++] = *p;
+    return (struct span){ out, n };
+}
+
+static void walk_locations(struct request *r, struct walk *w)
+{
+    const struct vec *locations = &r->site->locations;
+    struct span uri = span_of(r->uri);
+    struct span path = core_site_of(r->site)->merge_slashes || !locations->n ? uri : merged_path(r);
+
+    for (unsigned i = 0; i < locations->n; i++) {
+        const struct section *s = locations->items[i];
+        if (matches(r, s, s->regex ? uri : path))
+            walk_add(r->arena, w, s);
+    }
+}
+
+/* <Files> of the server, then those inside each <Directory> that applies. */
+static void walk_files(struct request *r, struct walk *w, struct span file)
+{
+    unsigned directories = w->n;
+
+    walk_list(r, w, &r->site->files, file);
+    for (unsigned i = 0; i < directories; i++) {
+        const struct vec *inner = &walk_at(w, i)->inner;
+        for (unsigned k = 0; k < inner->n; k++) {
+            const struct section *s = inner->items[k];
+            if (s->kind == SECTION_FILES && matches(r, s, file))
+                walk_add(r->arena, w, s);
+        }
+    }
+}
+
+static void walk_target(struct request *r, struct walk *w)
+{
+    if (r->proxy) {
+        struct span url = span_of(r->proxy->url);
+        const char *query = memchr(url.p, '?', url.n);
+        if (query) /* httpd adds the query later */
+            url.n = (size_t)(query - url.p);
+        walk_list(r, w, &r->site->proxies, url);
+    } else if (r->uri[0] == '/') {
+        struct span file = span_of(request_filename(r));
+        walk_list(r, w, &r->site->directories, file);
+        walk_files(r, w, file);
+    }
+}
+
+/* ---- <If> ---- */
+
+static bool holds(struct request *r, const struct section *s)
+{
+    struct expr_env env = { 0 };
+    const char *error = NULL;
+    int result;
+
+    vars_env(r, &env);
+    result = expr_true(s->condition, &env, &error);
+    if (result < 0)
+        REQUEST_LOG(r, LOG_CORE, LEVEL_ERROR, 39, "Failed to evaluate <If > condition: %s", error ? error : "");
+    return result > 0;
+}
+
+/* Of each chain <If>, <ElseIf>, <Else> the first that holds. */
+static void add_conditions(struct request *r, struct walk *w, const struct vec *sections)
+{
+    bool taken = false;
+
+    for (unsigned i = 0; i < sections->n; i++) {
+        const struct section *s = sections->items[i];
+        if (s->kind != SECTION_IF || (s->otherwise_of && taken))
+            continue;
+        taken = !s->condition || holds(r, s);
+        if (taken)
+            walk_add(r->arena, w, s);
+    }
+}
+
+/* Those of the site, of the sections that apply, then those inside the ones that held. */
+static void walk_conditions(struct request *r, struct walk *w)
+{
+    unsigned sections = w->n;
+
+    add_conditions(r, w, &r->site->ifs);
+    for (unsigned i = 0; i < sections; i++)
+        add_conditions(r, w, &walk_at(w, i)->inner);
+    for (unsigned i = sections; i < w->n; i++)
+        add_conditions(r, w, &walk_at(w, i)->inner);
+}
+
+int core_walk(struct request *r, struct place_memo *memo, enum walk_stage stage)
+{
+    struct walk w = { 0 };
+    unsigned before;
+
+    CHECK_MAGIC(r, REQUEST_MAGIC);
+    if (stage == WALK_FINAL)
+        walk_target(r, &w);
+    walk_locations(r, &w);
+    r->place = place_merge(memo, r->arena, r->site, &w);
+    if (stage == WALK_LOCATION)
+        return 0;
+    before = w.n;
+    walk_conditions(r, &w);
+    if (w.n != before)
+        r->place = place_merge(memo, r->arena, r->site, &w);
+    return 0;
+}

@@ -1,0 +1,257 @@
+/* mods: one file = one Apache module: its rows, its settings, and plain functions that the way of a request calls. */
+#ifndef WEIR_MODS_H
+#define WEIR_MODS_H
+
+#include "conf.h"
+
+/* ---- a request as the modules see it -------------------------------------------------------------------- */
+
+struct peer_info { /* a client connection */
+    char ip[46], local_ip[46];
+    unsigned short port, local_port;
+    unsigned char family; /* 4 or 6; 0 unix */
+    unsigned char address[16];
+    bool tls;
+    unsigned served; /* requests before this one on the connection */
+    char id[16];     /* %{c}L: short, unique in the process */
+    char text[64];   /* "192.0.2.1:5000" for logs */
+};
+struct proxy_target;
+#define REQUEST_MAGIC 0x52455131u
+struct request {
+    uint32_t magic;
+    struct arena *arena;
+    const struct snapshot *snapshot;
+    const struct site *site;
+    const struct place *place; /* merged settings as far as walked */
+    const struct peer_info *peer;
+    struct http_request_head head; /* head.fields: request headers, as modules change them */
+    struct http_target target;
+    struct span unparsed_uri; /* r->unparsed_uri: path?query as sent */
+    const char *uri;          /* r->uri: decoded, normalised, starts with "/" */
+    struct span args;         /* r->args; p NULL without "?" */
+    const char *hostname;     /* of Host or the absolute form, lower case; NULL when none */
+    int host_port;            /* written in Host; 0 */
+    struct http_fields env, notes;
+    const char *user, *auth_type;
+    const char *handler;                          /* "proxy-server", … */
+    struct proxy_target *proxy;                   /* set by proxy_translate */
+    int status;                                   /* final status; 0 while open; 101 for tunnels */
+    const char *reason;                           /* when it is not the status's own */
+    struct http_fields out, err_out;              /* response headers: onsuccess and always tables */
+    struct http_fields trailers_in, trailers_out; /* %{..}^ti, %{..}^to */
+    const char *error_text;                       /* proxy's "Reason", goes into the error page */
+    const struct request *previous;               /* before an internal redirect (ErrorDocument); NULL */
+    char id[28];                                  /* UNIQUE_ID-like, %L */
+    int64_t begun_us;                             /* wall clock, first byte of the request */
+    uint64_t begun_ms, ended_ms;                  /* loop clock */
+    uint64_t first_byte_ms;                       /* response's first byte to the client; 0 */
+    uint64_t bytes_in, bytes_out; /* on the wire for this request, heads and tunnel bytes included: %I %O */
+    uint64_t body_out;            /* payload sent: %B */
+    bool keepalive, aborted;      /* %X */
+    bool header_only;             /* HEAD */
+};
+const char *request_env(const struct request *r, const char *name); /* NULL when unset */
+void request_set_env(struct request *r, const char *name, const char *value);
+/* The site's, or the place's LogLevel on it: then valid until the next call on this thread. */
+const struct log_target *request_log(const struct request *r);
+const char *request_filename(const struct request *r); /* r->filename: "proxy:URL", or DocumentRoot and path; NULL */
+/* An event with the request's client, names, ids and Referer, for ErrorLogFormat and the default form. */
+struct log_event request_event(const struct request *r, struct log_event e);
+#define REQUEST_LOG(r, mod, lvl, number, ...) REQUEST_LOG_OS(r, mod, lvl, number, 0, __VA_ARGS__)
+#define REQUEST_LOG_OS(r, mod, lvl, number, err, ...)                                                                  \
+    do {                                                                                                               \
+        const struct log_target *request_log_target = request_log(r);                                                  \
+        if (log_wants(request_log_target, (mod), (lvl)))                                                               \
+            log_say(request_log_target,                                                                                \
+                    request_event((r), (struct log_event){ .level = (lvl),                                             \
+                                                           .module = (mod),                                            \
+                                                           .ah = (number),                                             \
+                                                           .os_error = (err),                                          \
+                                                           .file = __FILE__,                                           \
+                                                           .line = __LINE__ }),                                        \
+                    __VA_ARGS__);                                                                                      \
+    } while (0)
+int request_server_port(const struct request *r); /* ap_get_server_port: UseCanonicalName, UseCanonicalPhysicalPort */
+const char *request_server_name(const struct request *r);           /* ap_get_server_name */
+const char *request_url(const struct request *r, const char *path); /* ap_construct_url: scheme://name[:port]path */
+const char *request_server_banner(const struct request *r);         /* what Server: says, by ServerTokens */
+
+extern const struct module *const all_modules[]; /* mods.c, NULL-terminated */
+#define APACHE_VERSION "2.4.71"
+#define WEIR_VERSION   "0.1.0"
+
+/* ---- core.c, sections.c: the server itself ------------------------------------------------------------------ */
+
+struct listener_setting {
+    const char *text;
+    struct site_address address;
+    const char *protocol;
+};
+enum { KEEP_OFF, KEEP_ON };
+enum { TOKENS_FULL, TOKENS_OS, TOKENS_MINIMAL, TOKENS_MINOR, TOKENS_MAJOR, TOKENS_PROD };
+enum { TRACE_OFF, TRACE_ON, TRACE_EXTENDED };
+enum { CANONICAL_OFF, CANONICAL_ON, CANONICAL_DNS };
+enum { SIGNATURE_OFF, SIGNATURE_ON, SIGNATURE_EMAIL };
+struct core_site {        /* ints are flags or enums of the words above; µs where named so */
+    struct vec listeners; /* struct listener_setting *; main server only */
+    const char *server_root, *pid_file, *runtime_dir, *user, *group, *server_admin, *document_root;
+    const char *error_log;        /* as written; what log_sink_hold takes is in site->log. NULL: stderr */
+    const char *error_log_format; /* as written; compiled into site->log */
+    struct log_levels levels;     /* LogLevel's words; -1 not written: site->log.levels has them all */
+    int64_t timeout_us, keepalive_timeout_us, shutdown_timeout_us;
+    int keepalive, max_keepalive, backlog, threads /* ThreadsPerChild, 0 auto */, tokens, trace;
+    int limit_line, limit_fields, limit_field_size, max_ranges;
+    int merge_slashes, encoded_slashes /* enum http_slashes */, http_unsafe, methods_registered, no_http09, strict_host;
+    int canonical_physical_port, buffered_logs;
+    int64_t header_first_us, header_max_us, body_first_us, body_max_us; /* RequestReadTimeout; 0 none */
+    int header_rate, body_rate;                                         /* bytes a second that extend it */
+    struct vec limit_methods; /* char *: names beyond httpd's own that <Limit> wrote; main server only */
+};
+struct error_document {
+    int status;
+    enum { ERROR_TEXT, ERROR_PATH, ERROR_URL, ERROR_DEFAULT } kind;
+    const char *value;
+    const struct expr *text; /* the value with its %{…}; NULL for ERROR_DEFAULT */
+};
+struct core_place {
+    struct vec error_documents; /* struct error_document *: the last of a status wins */
+    struct log_levels levels;   /* whole in a request's place, its site's where no section wrote any */
+    int has_levels;             /* a section wrote some */
+    int64_t limit_body;         /* LimitRequestBody; 0 none */
+    int canonical_name, signature;
+    const char *handler; /* SetHandler; NULL none */
+};
+extern struct module core_module;
+const struct core_site *core_site_of(const struct site *s);
+const struct core_place *core_place_of(const struct place *p);
+/* Walks <Location>, <Directory>/<Files> (only when not proxied), <Proxy>, <If> and sets r->place. `stage` says how far.
+ */
+enum walk_stage { WALK_LOCATION /* before translate */, WALK_FINAL /* after translate, before authz */ };
+/* 0 or a status. An <If> that fails to evaluate is not taken (AH00039). May be called again for the next stage. */
+int core_walk(struct request *r, struct place_memo *memo, enum walk_stage stage);
+
+/* ---- authz.c: Require all granted|denied; every other form is refused until it acts --------------------------- */
+int authz_check(struct request *r); /* 0 or 403, logged as AH01630 */
+/* ---- env.c: SetEnv, PassEnv, UnsetEnv into r->env ---- */
+void env_fixup(struct request *r);
+
+/* ---- proxy.c, proxy_worker.c: directives ------------------------------------------------------------------------ */
+
+struct proxy_worker { /* identity and parameters; immutable */
+    const char *name; /* normalised URL: "ws://h:3000/", what people see in logs */
+    const char *scheme, *host, *unix_path;
+    int port; /* as connected to */
+    bool port_written;
+    bool dynamic;  /* of ProxyPassMatch: its name may hold $n, which match anything */
+    bool any_host; /* $n in host or port: the address differs by request */
+    bool fresh;    /* disablereuse, any_host or addressttl=0: no connection is kept */
+    int64_t timeout_us, connect_timeout_us, ping_us, acquire_us; /* 0: not set */
+    int64_t ttl_us; /* idle life of a pooled connection; 0: Apache keeps, we bound */
+    int max, smax, min, retry_s, flush_packets, flush_wait_ms;
+    bool keepalive, ping_set;
+    int response_field_size, io_buffer, receive_buffer; /* 0: default */
+    const char *upgrade;                                /* list; "*" any; NULL none */
+    int address_ttl_s; /* how long a resolved address is kept; -1: as long as the snapshot */
+    bool disabled;     /* status=D, S, E, C or U: 503 AH00940 */
+    unsigned id;       /* dense in the snapshot */
+};
+struct proxy_alias;
+struct proxy_reverse {
+    const char *fake, *real;
+    bool interpolate;
+};
+enum { VIA_OFF, VIA_ON, VIA_FULL, VIA_BLOCK };
+struct proxy_site {
+    struct vec aliases; /* struct proxy_alias *, main's first */
+    struct vec workers; /* struct proxy_worker * */
+    int64_t timeout_us;
+    int via, max_forwards, bad_header /* enum http_bad_header */;
+    int receive_buffer;             /* ProxyReceiveBufferSize; 0: the system's */
+    const char *source_address;     /* numeric, or NULL */
+    int http_loaded, tunnel_loaded; /* mod_proxy_http, mod_proxy_wstunnel */
+};
+struct proxy_place {
+    const struct proxy_alias *alias;                  /* ProxyPass inside <Location> */
+    struct vec reverse, cookie_paths, cookie_domains; /* struct proxy_reverse * */
+    int preserve_host, add_headers, error_override, interpolate, continue_100 /* Proxy100Continue */;
+    struct vec override_codes; /* int *; empty: all >= 400 */
+};
+extern struct module proxy_module, proxy_http_module, proxy_wstunnel_module;
+const struct proxy_site *proxy_site_of(const struct site *s);
+const struct proxy_place *proxy_place_of(const struct place *p);
+
+/* ---- proxy_map.c: from a request to a worker ------------------------------------------------------------------- */
+
+struct proxy_target {
+    const struct proxy_worker *worker;     /* NULL: no worker of that name, the generic reverse one (no pooling) */
+    const char *url;                       /* "ws://h:3000/chat?x", canonical */
+    const char *scheme, *host, *unix_path; /* host without brackets */
+    int port;
+    bool port_written;
+    struct span path;             /* what goes on the request line: path and query */
+    bool upgrade;                 /* tunnel when the backend agrees */
+    const char *upgrade_protocol; /* what Upgrade asks for: the client's value, verbatim */
+    uint64_t timeout_ms, connect_timeout_ms, tunnel_idle_ms;
+    bool nocanon;         /* url is raw: not to be encoded again, and holds its query */
+    bool tunnel_only;     /* mod_proxy_wstunnel without its fallback is in charge */
+    bool awaits_continue; /* the head sent carries Expect: 100-continue */
+};
+/* translate_name: which ProxyPass. 0 and r->proxy set (worker and url as mapped, nothing else yet); 0 and r->proxy
+ * NULL: not proxied; or a status. Needs r->place after WALK_LOCATION. */
+int proxy_translate(struct request *r);
+/* fixups and proxy_handler, after authz_check and once every module has edited the request: canonical url,
+ * Max-Forwards, TRACE, worker, upgrade, time-outs. 0, or a status (400, 403, 405, 413, 426, 500, 503). May set r->proxy
+ * to NULL: TRACE or OPTIONS with Max-Forwards: 0 is to be answered here. */
+int proxy_prepare(struct request *r);
+/* ap_proxyerror: AH00898 "MESSAGE returned by URI", "Proxy Error" as the reason, r->error_text; returns status. */
+int proxy_error(struct request *r, int status, const char *message);
+bool proxy_may_reuse(const struct request *r); /* may this connection be a pooled one, before and after? */
+/* The key=value words of <Proxy URL k=v …> and <ProxyMatch>: for the section's set. NULL or the fault. */
+const char *proxy_section_params(struct conf_cmd *cmd, const char *url, const char *words, bool match);
+
+/* ---- proxy_headers.c: what a proxy adds and takes away ---------------------------------------------------- */
+
+/* The head for the backend into out: request line, Host first, client's fields in order less hop-by-hop ones,
+ * X-Forwarded-*, Via, Connection. body: how the request's body is framed to the backend (HTTP_NO_BODY, HTTP_LENGTH with
+ * left bytes, HTTP_CHUNKED). reuse: the connection is to be kept (what proxy_may_reuse denies is not). 0, or a status:
+ * 500 AH01093 for another coding than chunked, 411 for a chunked body and force-proxy-request-1.0. */
+int proxy_build_head(struct request *r, const struct http_body *body, bool reuse, struct buf *out);
+/* The backend's fields -> r->out: hop-by-hop removed (Transfer-Encoding too, and Content-Length beside it),
+ * ProxyPassReverse and cookies mapped, Via added, Upgrade kept only when it may; Date and Server when missing. 0, or
+ * 502 (proxy_error has set the reason): a 101 to another Upgrade than was asked for. May be called for each 1xx and
+ * then for the final one. */
+int proxy_take_head(struct request *r, const struct http_response_head *h);
+bool proxy_overrides_error(const struct request *r, int status); /* ProxyErrorOverride */
+
+/* ---- pages.c: answers that Weir itself gives --------------------------------------------------------------- */
+
+/* Sets out the answer to an error or redirect: r->status, Content-Type, Content-Length, body. Returns a local path
+ * instead when ErrorDocument names one (internal redirect), NULL otherwise. */
+const char *pages_answer(struct request *r, int status, struct buf *body);
+void pages_trace(struct request *r, struct buf *body); /* TRACE: the request back as message/http */
+
+/* ---- logs.c, log_format.c: mod_log_config, mod_logio; error_format.c: ErrorLogFormat ---------------------- */
+
+extern struct module log_config_module;
+void logs_access(const struct request *r); /* every CustomLog, TransferLog, GlobalLog of the site */
+/* A tunnel's lines, ready but for what its end tells: malloc'd, holds its sinks, needs neither request nor snapshot any
+ * more. Conditions are decided here. NULL when no log applies. */
+struct access_record;
+struct access_record *logs_prepare(const struct request *r);
+/* Writes and frees. bytes: of the whole exchange with both heads, as %I and %O; lasted_us: since logs_prepare. */
+void logs_finish(struct access_record *rec, uint64_t bytes_in, uint64_t bytes_out, uint64_t lasted_us,
+                 int64_t end_wall_us, bool aborted);
+size_t logs_record_size(const struct access_record *rec); /* bytes it takes */
+/* Adds the spec of every access log (const char *): what the keeper of privileges may have to open again. */
+void logs_each_path(const struct snapshot *s, struct arena *a, struct vec *paths);
+/* ErrorLogFormat. kind: NULL the main format, "connection" or "request" the lines once for each. NULL, or the fault. */
+const char *error_format_compile(struct arena *a, const char *format, const char *kind, const void **out);
+size_t error_format_render(const void *format, const struct log_event *e, char *out, size_t size);
+
+/* ---- vars.c: expressions over a request ----------------------------------------------------------------- */
+
+void vars_env(const struct request *r, struct expr_env *env); /* r lives as long as env is used */
+bool vars_known(const char *kind, const char *name);          /* for expr_compile */
+
+#endif

@@ -1,0 +1,73 @@
+/* Directives known by name: tables of rows that have no effect or are refused, and the reasons that they give. */
+#ifndef WEIR_NAMES_H
+#define WEIR_NAMES_H
+
+#include "conf.h"
+
+/* httpd's OR_FILEINFO, OR_OPTIONS, OR_INDEXES stand anywhere; OR_AUTHCFG and OR_LIMIT only inside sections. */
+#define ANYWHERE (IN_ANY | IN_LIMIT | IN_HTACCESS)
+#define GUARDS   (IN_PLACES | IN_LIMIT | IN_HTACCESS)
+
+#define INERT(name, where, args, help, why)                                                                            \
+    {                                                                                                                  \
+        name, where, args, NULL, { 0 }, help, CONF_NO_EFFECT, why                                                      \
+    }
+#define REFUSED(name, where, why)                                                                                      \
+    {                                                                                                                  \
+        name, where, ARGS_RAW, NULL, { 0 }, NULL, CONF_REFUSED, why                                                    \
+    }
+#define REFUSED_SECTION(name, where, why)                                                                              \
+    {                                                                                                                  \
+        name, where, ARGS_SECTION, NULL, { 0 }, NULL, CONF_REFUSED, why                                                \
+    }
+
+/* Rows that act: Apache's own fault for what went away, and switches of which only Off is what happens anyway. */
+#define GONE(name, text)                                                                                               \
+    {                                                                                                                  \
+        name, ANYWHERE, ARGS_RAW, names_set_gone, { 0 }, text, CONF_WORKS, NULL                                        \
+    }
+#define OFF_ONLY(name, where, args, help, why)                                                                         \
+    {                                                                                                                  \
+        name, where, args, names_set_off_only, { 0 }, help, CONF_WORKS, why                                            \
+    }
+
+/* Why a line is refused: to take it and do nothing would leave a door open or send requests elsewhere. */
+#define WHY_GUARDS "it protects, and this version does not act on it / 保護の指定ですが、この版ではまだ機能しません"
+#define WHY_TLS    "this version does not speak TLS / この版はまだ TLS に対応していません"
+#define WHY_ROUTES                                                                                                     \
+    "it sends requests elsewhere, and this version does not act on it / この版ではまだ振り分けに使えません"
+#define WHY_STEERS                                                                                                     \
+    "variables steer other directives, and this version does not set them / この版ではまだ変数を設定できません"
+#define WHY_CLIENT  "it decides who the client is, and this version does not act on it / この版ではまだ機能しません"
+#define WHY_ANSWERS "it changes answers, and this version does not act on it / この版ではまだ応答を変更できません"
+#define WHY_CODE    "it loads code made for httpd / httpd 用のコードは読み込めません"
+
+/* Why a line may stand and does nothing. */
+#define WHY_FILES    "Weir serves no files / Weir はファイルを配信しません"
+#define WHY_SCRIPTS  "Weir runs no scripts / Weir はスクリプトを実行しません"
+#define WHY_THREADS  "Weir runs one worker thread a core / Weir はコアごとに 1 スレッドで動きます"
+#define WHY_KERNEL   "the kernel's own choice is used / カーネルの既定値を使います"
+#define WHY_HEADERS  "headers are not changed by this version / この版ではヘッダーを変更しません"
+#define WHY_FILTERS  "no filter uses it in this version / この版にはこれを使うフィルターがありません"
+#define WHY_HTTP2    "HTTP/1.1 is spoken in this version / この版は HTTP/1.1 で通信します"
+#define WHY_STATUS   "there is no scoreboard / スコアボードはありません"
+#define WHY_LOCKS    "Weir's workers share nothing to lock / ワーカー間で共有する資源はありません"
+#define WHY_SEEDS    "OpenSSL seeds itself / OpenSSL が自動で行います"
+#define WHY_NAMES    "addresses are not looked up / アドレスの逆引きはしません"
+#define WHY_ALWAYS   "it is always measured / 常に計測します"
+#define WHY_WARNINGS "the warnings are not given / その警告は出しません"
+
+const char *names_refuse(struct conf_cmd *cmd); /* the fault, for the row's `why` */
+conf_set_fn names_set_gone;                     /* the row's help is Apache's own fault: the directive went away */
+conf_set_fn names_set_off_only; /* Off is what happens anyway; anything else is refused for the row's `why` */
+
+extern const struct directive access_compat_directives[], auth_basic_directives[], authn_core_directives[],
+    authn_file_directives[], authz_groupfile_directives[];
+extern const struct directive alias_directives[], setenvif_directives[], headers_directives[],
+    rewrite_directives[], remoteip_directives[], filter_directives[], deflate_directives[], expires_directives[],
+    http2_directives[];
+extern const struct directive dir_directives[], mime_directives[], autoindex_directives[], negotiation_directives[];
+extern const struct directive ssl_directives[];
+extern const struct directive other_directives[]; /* of httpd's modules that Weir does not contain */
+
+#endif

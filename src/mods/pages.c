@@ -1,0 +1,211 @@
+/* Answers that Weir itself gives: error pages, ErrorDocument, TRACE. httpd's http_request.c (ap_die_r), http_protocol.c
+ * (ap_send_error_response), http_filters.c (ap_send_http_trace); RFC 9110 15, 9.3.8. */
+#include "core.h"
+
+#define DOCTYPE "<!DOCTYPE HTML PUBLIC \"-//W3C//DTD HTML 4.01//EN\" \"http://www.w3.org/TR/html4/strict.dtd\">\n"
+
+static const struct {
+    int status;
+    const char *text;
+} sentences[] = {
+    { 400, "This server did not understand the request that your client sent." },
+    { 401, "This server could not verify that you may see the document that you asked for." },
+    { 403, "You are not allowed to access this resource." },
+    { 404, "There is nothing at this URL on this server." },
+    { 405, "This URL does not answer requests of this method." },
+    { 408, "The server waited for the request and did not receive all of it in time." },
+    { 411, "A request of this method needs a Content-Length." },
+    { 413, "The request is larger than this resource takes." },
+    { 414, "The requested URL is longer than this server takes." },
+    { 417, "This server cannot meet what the request's Expect field asks for." },
+    { 421, "This connection does not lead to the host that was asked for." },
+    { 426, "This resource is reached by an upgrade of the connection only." },
+    { 429, "Too many requests came in too short a time." },
+    { 431, "The request's header fields are larger than this server takes." },
+    { 500, "The server met a fault or a misconfiguration and could not complete the request." },
+    { 501, "This server does not implement the request's method." },
+    { 502, "The proxy received no valid response from the server behind it." },
+    { 503, "The service cannot be reached at present. Please try again later." },
+    { 504, "The server behind this proxy did not answer in time." },
+    { 505, "This server does not speak the request's version of HTTP." },
+};
+
+static const char *sentence(int status)
+{
+    for (unsigned i = 0; i < COUNT_OF(sentences); i++)
+        if (sentences[i].status == status)
+            return sentences[i].text;
+    return status < 500 ? "This server could not answer the request as it came."
+                        : "This server could not complete the request.";
+}
+
+static const struct core_place *place_of(const struct request *r)
+{
+    return core_place_of(r->place ? r->place : &r->site->place);
+}
+
+static bool has_body(int status)
+{
+    return status >= 200 && status != 204 && status != 304;
+}
+
+/* ---- the page ---- */
+
+/* ServerSignature: as ap_psignature. */
+static void add_signature(struct request *r, struct buf *body)
+{
+    int signature = place_of(r)->signature;
+    const char *name = http_escape_html(r->arena, span_of(request_server_name(r)));
+    const char *banner = request_server_banner(r), *admin = core_site_of(r->site)->server_admin;
+
+    if (signature == SIGNATURE_OFF)
+        return;
+    buf_printf(body, "<hr>\n<address>%s Server at ", banner);
+    if (signature == SIGNATURE_EMAIL)
+        buf_printf(body, "<a href=\"%s%s\">%s</a>",
+                   strstr(admin, "://") ? "" : "mailto:", http_escape_html(r->arena, span_of(admin)), name);
+    else
+        buf_adds(body, name);
+    buf_printf(body, " Port %d</address>\n", request_server_port(r));
+}
+
+static void add_explanation(struct request *r, const char *location, struct buf *body)
+{
+    if (r->status >= 300 && r->status < 400) {
+        const char *link = http_escape_html(r->arena, span_of(location ? location : ""));
+        buf_printf(body, "<p>The document is found <a href=\"%s\">here</a>.</p>\n", link);
+        return;
+    }
+    buf_printf(body, "<p>%s</p>\n", sentence(r->status));
+    if (r->error_text)
+        buf_printf(body, "<p>Reason: <strong>%s</strong></p>\n", http_escape_html(r->arena, span_of(r->error_text)));
+}
+
+static const char *reason_of(const struct request *r)
+{
+    return r->reason ? r->reason : http_reason(r->status);
+}
+
+/* second: what went wrong while an ErrorDocument was fetched, 0 when nothing did. */
+static void add_page(struct request *r, const char *location, int second, struct buf *body)
+{
+    const char *reason = http_escape_html(r->arena, span_of(reason_of(r)));
+
+    buf_printf(body, DOCTYPE "<html><head>\n<title>%d %s</title>\n</head><body>\n<h1>%s</h1>\n", r->status, reason,
+               reason);
+    add_explanation(r, location, body);
+    if (second)
+        buf_printf(body, "<p>The page meant for this error could not be given either: %d %s.</p>\n", second,
+                   http_reason(second));
+    add_signature(r, body);
+    buf_adds(body, "</body></html>\n");
+}
+
+/* ---- ErrorDocument ---- */
+
+static const struct error_document *find_document(const struct request *r, int status)
+{
+    const struct vec *all = &place_of(r)->error_documents;
+
+    for (unsigned i = all->n; i-- > 0;) {
+        const struct error_document *d = all->items[i];
+        if (d->status == status)
+            return d->kind == ERROR_DEFAULT ? NULL : d;
+    }
+    return NULL;
+}
+
+static const char *document_text(struct request *r, const struct error_document *d)
+{
+    struct expr_env env = { 0 };
+    const char *error = NULL;
+    struct span text;
+
+    vars_env(r, &env);
+    text = expr_text(d->text, &env, &error);
+    if (text.p)
+        return arena_span(r->arena, text);
+    REQUEST_LOG(r, LOG_CORE, LEVEL_ERROR, 2841, "core: ErrorDocument: can't evaluate require expression: %s",
+                error ? error : "");
+    return NULL;
+}
+
+static void set_out(struct request *r, const char *name, const char *value)
+{
+    http_fields_set(r->arena, &r->out, name, span_of(value));
+}
+
+/* ap_send_error_response: Allow goes with 405 and 501. */
+static void set_fields(struct request *r)
+{
+    bool plain = request_env(r, "suppress-error-charset") != NULL;
+
+    set_out(r, "Content-Type", plain ? "text/html" : "text/html; charset=iso-8859-1");
+    if (r->status == 405 || r->status == 501)
+        set_out(r, "Allow",
+                core_site_of(r->site)->trace == TRACE_OFF ? "POST,OPTIONS,HEAD,GET" : "POST,OPTIONS,HEAD,GET,TRACE");
+}
+
+static const struct request *first_error(const struct request *r)
+{
+    const struct request *first = r;
+
+    while (first->previous && first->previous->status >= 400)
+        first = first->previous;
+    return first;
+}
+
+/* The page of the error that came first: nobody asked for the document that was to explain it. */
+static void answer_first(struct request *r, const struct request *first, struct buf *body)
+{
+    int second = r->status;
+
+    r->status = first->status;
+    r->reason = first->reason;
+    r->error_text = first->error_text;
+    r->place = first->place;
+    set_fields(r);
+    add_page(r, NULL, second, body);
+}
+
+const char *pages_answer(struct request *r, int status, struct buf *body)
+{
+    const struct request *first = first_error(r);
+    const struct error_document *d;
+    const char *text;
+
+    CHECK_MAGIC(r, REQUEST_MAGIC);
+    r->status = status;
+    if (!has_body(status))
+        return NULL;
+    if (first != r) {
+        answer_first(r, first, body);
+        return NULL;
+    }
+    d = find_document(r, status);
+    text = d ? document_text(r, d) : NULL;
+    if (text && d->kind == ERROR_PATH && text[0] == '/')
+        return text;
+    if (text && d->kind == ERROR_URL) {
+        r->status = 302;
+        r->reason = NULL;
+        set_out(r, "Location", text);
+    }
+    set_fields(r);
+    if (text && d->kind == ERROR_TEXT)
+        buf_adds(body, text);
+    else
+        add_page(r, r->status == 302 ? text : NULL, 0, body);
+    return NULL;
+}
+
+void pages_trace(struct request *r, struct buf *body)
+{
+    CHECK_MAGIC(r, REQUEST_MAGIC);
+    set_out(r, "Content-Type", "message/http");
+    buf_add(body, r->head.line.p, r->head.line.n);
+    buf_adds(body, "\r\n");
+    HTTP_EACH_FIELD(f, &r->head.fields)
+    buf_printf(body, "%.*s: %.*s\r\n", (int)f->name.n, f->name.p, (int)f->value.n, f->value.p);
+    buf_adds(body, "\r\n");
+}

@@ -1,0 +1,153 @@
+/* Which ProxyPass takes a request, and the URL it gives (mod_proxy.c, alias_match, ap_proxy_trans_match, proxy_trans).
+ */
+#include "proxy.h"
+
+#include <strings.h>
+
+/* ---- matching ----------------------------------------------------------------------------------- */
+
+const char *proxy_interpolate(const struct request *r, const char *text)
+{
+    const char *begin = strstr(text, "${");
+    const char *end = begin ? strchr(begin + 2, '}') : NULL;
+    if (!end)
+        return text;
+    const char *value = request_env(r, arena_strndup(r->arena, begin + 2, (size_t)(end - begin - 2)));
+    return arena_concat(r->arena, arena_strndup(r->arena, text, (size_t)(begin - text)), value ? value : "",
+                        proxy_interpolate(r, end + 1), NULL);
+}
+
+size_t proxy_alias_match(const char *uri, const char *alias)
+{
+    const char *u = uri, *a = alias;
+    while (*a && *u) {
+        if (*u != *a)
+            return 0;
+        if (*a == '/') {
+            a += strspn(a, "/");
+            u += strspn(u, "/");
+        } else {
+            a++, u++;
+        }
+    }
+    if (*a || a == alias)
+        return 0;
+    if (a[-1] != '/' && *u && *u != '/')
+        return 0;
+    return (size_t)(u - uri);
+}
+
+enum verdict { GO_ON, DECIDED };
+
+struct attempt { /* one ProxyPass tried on one request */
+    struct request *r;
+    const char *fake, *real;
+    bool nocanon;
+    const char *found; /* URL, or "!" */
+    int status;
+};
+
+static void try_prefix(struct attempt *t)
+{
+    struct request *r = t->r;
+    size_t n = proxy_alias_match(r->uri, t->fake);
+    const char *path = r->uri;
+
+    if (!n)
+        return;
+    if (t->nocanon) {
+        path = arena_span(r->arena, r->unparsed_uri);
+        t->nocanon = proxy_alias_match(path, t->fake) == n;
+        path = t->nocanon ? path : r->uri;
+    }
+    t->found = arena_concat(r->arena, t->real, path + n, NULL);
+}
+
+static void try_pattern(struct attempt *t, const struct regex *regex)
+{
+    struct request *r = t->r;
+    const char *path = r->uri;
+    struct regex_match m, raw;
+    enum regex_result result = regex_search(regex, span_of(r->uri), &m);
+
+    if (result == REGEX_NO)
+        return;
+    if (t->nocanon) {
+        t->nocanon = regex_search(regex, r->unparsed_uri, &raw) == REGEX_YES;
+        path = t->nocanon ? arena_span(r->arena, r->unparsed_uri) : r->uri;
+    }
+    t->found = result == REGEX_YES ? regex_substitute(r->arena, t->real, t->nocanon ? &raw : &m) : NULL;
+    if (!t->found) {
+        REQUEST_LOG(r, LOG_PROXY, LEVEL_CRIT, 1135, "Substitution in regular expression failed. Replacement too long?");
+        t->status = 500;
+    } else if (strcmp(t->found, t->real) == 0) {
+        t->found = arena_concat(r->arena, t->real, path, NULL);
+    }
+}
+
+static bool is_websocket_url(const char *url)
+{
+    return strncasecmp(url, "ws:", 3) == 0 || strncasecmp(url, "wss:", 4) == 0;
+}
+
+static void accept_target(struct attempt *t)
+{
+    struct request *r = t->r;
+    r->proxy = arena_alloc(r->arena, sizeof(*r->proxy));
+    r->proxy->url = t->found;
+    r->proxy->nocanon = t->nocanon;
+    r->handler = "proxy-server";
+    REQUEST_LOG(r, LOG_PROXY, LEVEL_TRACE1, 3464, "URI path '%s' matches proxy handler 'proxy:%s'", r->uri, t->found);
+}
+
+static enum verdict try_alias(struct request *r, const struct proxy_alias *alias, int *status)
+{
+    bool vars = proxy_place_of(r->place)->interpolate && (alias->flags & ALIAS_INTERPOLATE);
+    bool wanted_raw = (alias->flags & ALIAS_NOCANON) != 0;
+    struct attempt t = { .r = r, .fake = alias->fake, .real = alias->real, .nocanon = wanted_raw };
+
+    if (vars) {
+        t.fake = proxy_interpolate(r, t.fake);
+        t.real = proxy_interpolate(r, t.real);
+    }
+    if (strcmp(t.real, "!") == 0)
+        t.nocanon = wanted_raw = false;
+    if (alias->regex)
+        try_pattern(&t, alias->regex);
+    else
+        try_prefix(&t);
+    *status = t.status;
+    if (t.status)
+        return DECIDED;
+    if (!t.found)
+        return GO_ON;
+    if (strcmp(t.real, "!") == 0) {
+        REQUEST_LOG(r, LOG_PROXY, LEVEL_TRACE1, 3463, "proxying is explicitly disabled for URI path '%s'; declining",
+                    r->uri);
+        return DECIDED;
+    }
+    if (wanted_raw && !t.nocanon)
+        REQUEST_LOG(r, LOG_PROXY, LEVEL_WARN, 1136, "Unescaped URL path matched ProxyPass; ignoring unsafe nocanon");
+    /* mod_proxy_wstunnel leaves what is no handshake to the next ProxyPass. */
+    if (is_websocket_url(t.found) && proxy_tunnel_alone(r) && !http_fields_find(&r->head.fields, "Upgrade"))
+        return GO_ON;
+    accept_target(&t);
+    return DECIDED;
+}
+
+int proxy_translate(struct request *r)
+{
+    const struct proxy_place *place = proxy_place_of(r->place);
+    const struct vec *aliases = &proxy_site_of(r->site)->aliases;
+    int status = 0;
+
+    r->proxy = NULL;
+    if (!r->uri || r->uri[0] != '/' || request_env(r, "no-proxy"))
+        return 0;
+    if (place->alias && try_alias(r, place->alias, &status) == DECIDED)
+        return status;
+    for (unsigned i = 0; i < aliases->n; i++)
+        if (try_alias(r, aliases->items[i], &status) == DECIDED)
+            return status;
+    return 0;
+}

@@ -1,0 +1,346 @@
+/* Directives that take a path and a URL: ProxyPass, ProxyPassMatch, ProxyPassReverse*, ProxySet (mod_proxy.c,
+ * add_pass). */
+#include "proxy.h"
+
+#include <strings.h>
+
+/* ---- ProxyPass ---------------------------------------------------------------------------------- */
+
+struct param {
+    char *key, *value;
+};
+struct pass { /* one line, taken apart */
+    const char *fake, *real;
+    bool match;
+    unsigned flags;
+    struct vec params; /* struct param *; one for each key, the last value wins */
+};
+
+/* cmd->path of httpd: the pattern of the section around the line. */
+static const char *location_of(const struct conf_cmd *cmd)
+{
+    return cmd->section ? cmd->section->pattern : NULL;
+}
+
+static void keep_param(struct conf_cmd *cmd, struct vec *params, char *key, char *value)
+{
+    for (unsigned i = 0; i < params->n; i++) {
+        struct param *p = params->items[i];
+        if (strcasecmp(p->key, key) == 0) {
+            p->value = value;
+            return;
+        }
+    }
+    struct param *p = arena_alloc(cmd->arena, sizeof(*p));
+    *p = (struct param){ key, value };
+    vec_add(cmd->arena, params, p);
+}
+
+static const char *take_mapping(struct conf_cmd *cmd, const char *how)
+{
+    if (strcasecmp(how, "encoded") != 0 && strcasecmp(how, "servlet") != 0)
+        return "unknown mapping";
+    return conf_fault(
+        cmd, "ProxyPass mapping=%s is not part of this version of Weir / mapping=%s はこの版の Weir にはまだありません",
+        how, how);
+}
+
+static const char *take_word(struct conf_cmd *cmd, struct pass *pass, char *word)
+{
+    if (strcasecmp(word, "nocanon") == 0) {
+        pass->flags |= ALIAS_NOCANON;
+        return NULL;
+    }
+    if (strcasecmp(word, "interpolate") == 0) {
+        pass->flags |= ALIAS_INTERPOLATE;
+        return NULL;
+    }
+    if (strcasecmp(word, "noquery") == 0) {
+        conf_note(cmd, LEVEL_NOTICE, LOG_PROXY, 0,
+                  "ProxyPass noquery has no effect in httpd 2.4 on http: and ws: backends, nor here");
+        return NULL;
+    }
+    char *value = strchr(word, '=');
+    if (!value && location_of(cmd) && pass->real[0] == '/')
+        return "ProxyPass|ProxyPassMatch can not have a path when defined in a location.";
+    if (!value)
+        return "Invalid ProxyPass|ProxyPassMatch parameter. Parameter must be in the form 'key=value'.";
+    *value++ = '\0';
+    if (strcasecmp(word, "mapping") == 0)
+        return take_mapping(cmd, value);
+    keep_param(cmd, &pass->params, word, value);
+    return NULL;
+}
+
+static const char *split_line(struct conf_cmd *cmd, struct pass *pass, const char *rest)
+{
+    bool regex_directive = pass->match;
+    const char *fault = NULL;
+    char *word;
+
+    pass->fake = location_of(cmd);
+    while (!fault && (word = conf_word(cmd->arena, &rest))) {
+        if (!pass->fake && strcmp(word, "~") == 0) {
+            if (regex_directive)
+                return "ProxyPassMatch invalid syntax ('~' usage).";
+            pass->match = true;
+        } else if (!pass->fake) {
+            pass->fake = word;
+        } else if (!pass->real) {
+            pass->real = word;
+        } else {
+            fault = take_word(cmd, pass, word);
+        }
+    }
+    return fault;
+}
+
+static bool has_wildcard(const char *path) /* apr_fnmatch_test */
+{
+    bool open = false;
+    for (; *path; path++) {
+        if (*path == '?' || *path == '*' || (*path == ']' && open))
+            return true;
+        if (*path == '\\' && path[1])
+            path++;
+        open |= *path == '[';
+    }
+    return false;
+}
+
+static void keep_alias(struct conf_cmd *cmd, struct proxy_alias *alias)
+{
+    struct proxy_site *site = site_part(cmd->site, &proxy_module);
+    if (!location_of(cmd)) {
+        vec_add(cmd->arena, &site->aliases, alias);
+        conf_touch(cmd, site, &site->aliases);
+        return;
+    }
+    struct proxy_place *place = place_part(cmd->place, &proxy_module);
+    place->alias = alias;
+    conf_touch(cmd, place, &place->alias);
+}
+
+static const char *add_alias(struct conf_cmd *cmd, struct pass *pass, const char *real)
+{
+    struct proxy_alias *alias = arena_alloc(cmd->arena, sizeof(*alias));
+    const char *error;
+
+    *alias = (struct proxy_alias){ .fake = pass->fake, .real = real, .flags = pass->flags };
+    if (location_of(cmd) && has_wildcard(pass->fake))
+        pass->match = true;
+    if (pass->match) {
+        alias->regex = regex_compile(cmd->arena, pass->fake, 0, &error);
+        if (!alias->regex)
+            return "Regular expression could not be compiled.";
+    }
+    keep_alias(cmd, alias);
+    return NULL;
+}
+
+static void note_sharing(struct conf_cmd *cmd, const struct proxy_worker *w, const struct pass *pass, const char *real)
+{
+    const char *name = proxy_worker_label(cmd->arena, w);
+    conf_note(cmd, LEVEL_INFO, LOG_PROXY, 1145, "Sharing worker '%s' instead of creating new worker '%s'", name, real);
+    for (unsigned i = 0; i < pass->params.n; i++) {
+        const struct param *p = pass->params.items[i];
+        conf_note(cmd, LEVEL_WARN, LOG_PROXY, 1146,
+                  "Ignoring parameter '%s=%s' for worker '%s' because of worker sharing", p->key, p->value, name);
+    }
+}
+
+static const char *add_worker(struct conf_cmd *cmd, const struct pass *pass, const char *real)
+{
+    struct proxy_site *site = site_part(cmd->site, &proxy_module);
+    unsigned kind = pass->match ? WORKER_MATCH : WORKER_PREFIX;
+    struct proxy_worker *w = proxy_worker_find(cmd->arena, &site->workers, real, kind);
+
+    if (w) {
+        note_sharing(cmd, w, pass, real);
+        return NULL;
+    }
+    const char *fault = proxy_worker_define(cmd, pass->real, kind, &w);
+    for (unsigned i = 0; !fault && i < pass->params.n; i++) {
+        const struct param *p = pass->params.items[i];
+        fault = proxy_worker_set(cmd, w, p->key, p->value);
+    }
+    return fault ? conf_fault(cmd, "ProxyPass %s", fault) : NULL;
+}
+
+static const char *set_pass(struct conf_cmd *cmd, const char *words, bool match)
+{
+    struct pass pass = { .match = match };
+    const char *fault = split_line(cmd, &pass, words);
+
+    if (fault)
+        return fault;
+    if (!pass.real)
+        return "ProxyPass|ProxyPassMatch needs a path when not defined in a location";
+    const char *real = proxy_without_socket(cmd->arena, pass.real);
+    if (!real)
+        return "ProxyPass|ProxyPassMatch uses an invalid \"unix:\" URL";
+    fault = add_alias(cmd, &pass, real);
+    if (fault || strcmp(pass.real, "!") == 0)
+        return fault;
+    return add_worker(cmd, &pass, real);
+}
+
+const char *proxy_set_pass(struct conf_cmd *cmd, void *settings, int argc, char **argv)
+{
+    (void)settings, (void)argc;
+    return set_pass(cmd, argv[0], false);
+}
+
+const char *proxy_set_pass_match(struct conf_cmd *cmd, void *settings, int argc, char **argv)
+{
+    (void)settings, (void)argc;
+    return set_pass(cmd, argv[0], true);
+}
+
+/* ---- ProxyPassReverse and its kin --------------------------------------------------------------- */
+
+static void add_reverse(struct conf_cmd *cmd, struct vec *to, const struct proxy_reverse *given)
+{
+    struct proxy_reverse *kept = arena_copy(cmd->arena, given, sizeof(*given));
+    kept->fake = arena_strdup(cmd->arena, given->fake);
+    kept->real = arena_strdup(cmd->arena, given->real);
+    vec_add(cmd->arena, to, kept);
+}
+
+const char *proxy_set_reverse(struct conf_cmd *cmd, void *settings, int argc, char **argv)
+{
+    struct proxy_place *place = settings;
+    const char *path = location_of(cmd);
+    const char *second = argc > 1 ? argv[1] : NULL;
+    bool says_interpolate = second && strcasecmp(second, "interpolate") == 0;
+
+    if (!path && (!second || says_interpolate))
+        return "ProxyPassReverse needs a path when not defined in a location";
+    if (path && second && !says_interpolate)
+        return "ProxyPassReverse can not have a path when defined in a location";
+    if (path)
+        add_reverse(cmd, &place->reverse, &(struct proxy_reverse){ path, argv[0], second != NULL });
+    else
+        add_reverse(cmd, &place->reverse, &(struct proxy_reverse){ argv[0], second, argc > 2 });
+    return NULL;
+}
+
+const char *proxy_set_cookie_path(struct conf_cmd *cmd, void *settings, int argc, char **argv)
+{
+    struct proxy_place *place = settings;
+    add_reverse(cmd, &place->cookie_paths, &(struct proxy_reverse){ argv[0], argv[1], argc > 2 });
+    return NULL;
+}
+
+const char *proxy_set_cookie_domain(struct conf_cmd *cmd, void *settings, int argc, char **argv)
+{
+    struct proxy_place *place = settings;
+    add_reverse(cmd, &place->cookie_domains, &(struct proxy_reverse){ argv[0], argv[1], argc > 2 });
+    return NULL;
+}
+
+/* ---- ProxySet and the words of <Proxy URL …> ---------------------------------------------------- */
+
+static const char *no_balancer(struct conf_cmd *cmd, const char *directive)
+{
+    return conf_fault(
+        cmd,
+        "%s: load balancing is not part of this version of Weir / ロードバランサーはこの版の Weir にはまだありません",
+        directive);
+}
+
+static const struct conf_node *proxy_section_around(const struct conf_cmd *cmd)
+{
+    for (const struct conf_node *n = cmd->node->parent; n && n->name; n = n->parent)
+        if (strncasecmp(n->name, "<Proxy", 6) == 0)
+            return n;
+    return NULL;
+}
+
+static char *section_url(struct conf_cmd *cmd, const struct conf_node *section)
+{
+    const char *rest = section->args;
+    char *url = conf_word(cmd->arena, &rest);
+    char *end = url ? strchr(url, '>') : NULL;
+    if (end)
+        *end = '\0';
+    return url;
+}
+
+static const char *find_param_worker(struct conf_cmd *cmd, const char *url, const struct conf_node *section,
+                                     struct proxy_worker **w)
+{
+    struct proxy_site *site = site_part(cmd->site, &proxy_module);
+    const char *real = proxy_without_socket(cmd->arena, url);
+    unsigned kind = !section ? 0 : strncasecmp(section->name + 6, "Match", 5) == 0 ? WORKER_MATCH : WORKER_PREFIX;
+
+    if (!real)
+        return "ProxySet uses an invalid \"unix:\" URL";
+    *w = proxy_worker_find(cmd->arena, &site->workers, real, kind ? kind : WORKER_PREFIX | WORKER_MATCH);
+    if (*w)
+        return NULL;
+    if (!section)
+        return conf_fault(cmd, "ProxySet can not find '%s' Worker.", url);
+    const char *fault = proxy_worker_define(cmd, url, kind, w);
+    return fault ? conf_fault(cmd, "ProxySet %s", fault) : NULL;
+}
+
+const char *proxy_set_param(struct conf_cmd *cmd, void *settings, int argc, char **argv)
+{
+    const struct conf_node *section = proxy_section_around(cmd);
+    const char *rest = argv[0], *fault;
+    char *url = section ? section_url(cmd, section) : conf_word(cmd->arena, &rest), *word;
+    struct proxy_worker *w = NULL;
+    (void)settings, (void)argc;
+
+    if (!url)
+        url = arena_strdup(cmd->arena, "");
+    if (proxy_is_balancer(url))
+        return no_balancer(cmd, "ProxySet");
+    if ((fault = find_param_worker(cmd, url, section, &w)))
+        return fault;
+    while ((word = conf_word(cmd->arena, &rest))) {
+        char *value = strchr(word, '=');
+        if (!value)
+            return "Invalid ProxySet parameter. Parameter must be in the form 'key=value'";
+        *value++ = '\0';
+        if ((fault = proxy_worker_set(cmd, w, word, value)))
+            return conf_fault(cmd, "ProxySet: %s %s=%s; %s", fault, word, value, url);
+    }
+    return NULL;
+}
+
+static const char *section_worker(struct conf_cmd *cmd, const char *url, unsigned kind, struct proxy_worker **w)
+{
+    struct proxy_site *site = site_part(cmd->site, &proxy_module);
+    const char *real = proxy_without_socket(cmd->arena, url);
+
+    if (!real)
+        return "<Proxy/ProxyMatch > uses an invalid \"unix:\" URL";
+    *w = proxy_worker_find(cmd->arena, &site->workers, real, kind);
+    const char *fault = *w ? NULL : proxy_worker_define(cmd, url, kind, w);
+    return fault ? conf_fault(cmd, "<Proxy %s", fault) : NULL;
+}
+
+const char *proxy_section_params(struct conf_cmd *cmd, const char *url, const char *words, bool match)
+{
+    struct proxy_worker *w;
+    const char *fault;
+    char *word = conf_word(cmd->arena, &words);
+
+    if (!word)
+        return NULL;
+    if (proxy_is_balancer(url))
+        return no_balancer(cmd, "<Proxy>");
+    if ((fault = section_worker(cmd, url, match ? WORKER_MATCH : WORKER_PREFIX, &w)))
+        return fault;
+    for (; word; word = conf_word(cmd->arena, &words)) {
+        char *value = strchr(word, '=');
+        if (!value)
+            return "Invalid Proxy parameter. Parameter must be in the form 'key=value'";
+        *value++ = '\0';
+        if ((fault = proxy_worker_set(cmd, w, word, value)))
+            return conf_fault(cmd, "<Proxy %s %s=%s; %s", fault, word, value, url);
+    }
+    return NULL;
+}

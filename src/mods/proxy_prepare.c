@@ -1,0 +1,212 @@
+/* What proxy_handler decides once a request is mapped and before a connection is made: hops, TRACE, worker, upgrade,
+ * times (mod_proxy.c, proxy_handler; mod_proxy_http.c and mod_proxy_wstunnel.c, the beginnings of their handlers). */
+#include "proxy.h"
+
+#include <stdio.h>
+#include <strings.h>
+
+/* ---- what the handler decides ------------------------------------------------------------------- */
+
+int proxy_error(struct request *r, int status, const char *message)
+{
+    REQUEST_LOG(r, LOG_PROXY, LEVEL_ERROR, 898, "%s returned by %s", message, r->uri);
+    r->error_text = message;
+    r->reason = "Proxy Error";
+    return status;
+}
+
+static bool is_method(const struct request *r, const char *name)
+{
+    return span_eq(r->head.method, span_of(name));
+}
+
+static void set_hops(struct request *r, long long hops)
+{
+    char text[24];
+    int n = snprintf(text, sizeof(text), "%lld", hops);
+    http_fields_set(r->arena, &r->head.fields, "Max-Forwards",
+                    (struct span){ arena_strndup(r->arena, text, (size_t)n), (size_t)n });
+}
+
+static int count_hops(struct request *r)
+{
+    struct span given = http_fields_get(&r->head.fields, "Max-Forwards");
+    int configured = proxy_site_of(r->site)->max_forwards;
+    uint64_t hops;
+
+    if (!given.p) {
+        if (configured >= 0)
+            set_hops(r, configured);
+        return 0;
+    }
+    if (!span_to_u64(given, &hops) || hops >= INT64_MAX) {
+        REQUEST_LOG(r, LOG_PROXY, LEVEL_WARN, 10188, "Max-Forwards value '%s' could not be parsed",
+                    arena_span(r->arena, given));
+        return proxy_error(r, 400, "Max-Forwards request header could not be parsed");
+    }
+    if (hops) {
+        set_hops(r, (long long)hops - 1);
+        return 0;
+    }
+    if (!is_method(r, "TRACE") && !is_method(r, "OPTIONS"))
+        return proxy_error(r, 400, "Max-Forwards has reached zero - proxy loop?");
+    r->proxy = NULL;
+    return 0;
+}
+
+static bool has_body(const struct request *r)
+{
+    uint64_t length;
+    struct span written = http_fields_get(&r->head.fields, "Content-Length");
+    return http_fields_get(&r->head.fields, "Transfer-Encoding").p || (span_to_u64(written, &length) && length);
+}
+
+static int check_trace(const struct request *r)
+{
+    int allowed = core_site_of(r->site)->trace;
+
+    if (!is_method(r, "TRACE"))
+        return 0;
+    if (allowed == TRACE_OFF) {
+        REQUEST_LOG(r, LOG_PROXY, LEVEL_ERROR, 1139, "TRACE forbidden by server configuration");
+        return 405;
+    }
+    if (allowed != TRACE_EXTENDED && has_body(r)) {
+        REQUEST_LOG(r, LOG_PROXY, LEVEL_ERROR, 1140, "TRACE with request body is not allowed");
+        return 413;
+    }
+    return 0;
+}
+
+/* ---- upgrading ---------------------------------------------------------------------------------- */
+
+bool proxy_worker_upgrades(const struct proxy_target *t, struct span upgrade)
+{
+    const char *list = t->worker ? t->worker->upgrade : NULL;
+    if (!upgrade.p)
+        return false;
+    if (list)
+        return strcmp(list, "*") == 0 || span_ieq_str(upgrade, list) || span_has_token(span_of(list), upgrade);
+    return t->scheme[0] == 'w' && span_ieq_str(upgrade, "WebSocket");
+}
+
+/* mod_proxy_wstunnel: a handshake or nothing. It asks the backend for its own protocol, not for what the client wrote.
+ */
+static int require_upgrade(struct request *r, struct span upgrade)
+{
+    struct proxy_target *t = r->proxy;
+    const char *list = t->worker && t->worker->upgrade ? t->worker->upgrade : "WebSocket";
+    const char *given = upgrade.p ? arena_span(r->arena, upgrade) : "missing";
+
+    if (!proxy_worker_upgrades(t, upgrade)) {
+        REQUEST_LOG(r, LOG_PROXY_WSTUNNEL, LEVEL_INFO, 2900,
+                    "require upgrade for URL %s (Upgrade header is %s, expecting %s)", t->url, given, list);
+        http_fields_set(r->arena, &r->err_out, "Connection", SPAN("Upgrade"));
+        http_fields_set(r->arena, &r->err_out, "Upgrade", span_of(list));
+        return 426;
+    }
+    t->upgrade = true;
+    t->upgrade_protocol = strcmp(list, "*") == 0 ? given : strcasecmp(list, "NONE") == 0 ? "WebSocket" : list;
+    return 0;
+}
+
+static int choose_upgrade(struct request *r)
+{
+    struct proxy_target *t = r->proxy;
+    struct span upgrade = http_fields_join(r->arena, &r->head.fields, "Upgrade");
+
+    t->tunnel_only = t->scheme[0] == 'w' && proxy_tunnel_alone(r);
+    if (t->tunnel_only)
+        return require_upgrade(r, upgrade);
+    t->upgrade = !request_env(r, "force-proxy-request-1.0") && proxy_worker_upgrades(t, upgrade);
+    if (t->upgrade)
+        t->upgrade_protocol = arena_span(r->arena, upgrade);
+    return 0;
+}
+
+/* ---- worker and times --------------------------------------------------------------------------- */
+
+/* mod_proxy_wstunnel on its own polls without a time-out: a year is that. */
+#define NO_IDLE_LIMIT_MS (365ull * 24 * 3600 * 1000)
+
+static uint64_t milliseconds(int64_t us)
+{
+    return (uint64_t)(us + 999) / 1000;
+}
+
+static void choose_times(struct request *r)
+{
+    struct proxy_target *t = r->proxy;
+    const struct proxy_worker *w = t->worker;
+    int64_t client = core_site_of(r->site)->timeout_us, own = proxy_site_of(r->site)->timeout_us;
+    int64_t backend = w && w->timeout_us ? w->timeout_us : own ? own : client;
+
+    t->timeout_ms = milliseconds(backend);
+    t->connect_timeout_ms = milliseconds(w && w->connect_timeout_us ? w->connect_timeout_us : backend);
+    t->tunnel_idle_ms = t->tunnel_only ? NO_IDLE_LIMIT_MS : milliseconds(backend > client ? backend : client);
+}
+
+static int choose_worker(struct request *r)
+{
+    struct proxy_target *t = r->proxy;
+    const struct vec *workers = &proxy_site_of(r->site)->workers;
+    const struct proxy_worker *w = proxy_worker_find(r->arena, workers, t->url, WORKER_PREFIX | WORKER_MATCH);
+
+    t->worker = w;
+    t->unix_path = w ? w->unix_path : NULL;
+    REQUEST_LOG(r, LOG_PROXY, LEVEL_TRACE2, 0,
+                w ? "%s: found worker for %s" : "*: using default reverse proxy worker for %s%s (no keepalive)",
+                w ? w->name : "", t->url);
+    return 0;
+}
+
+static bool is_handled(const struct request *r)
+{
+    const char *scheme = r->proxy->scheme;
+    bool http = proxy_site_of(r->site)->http_loaded;
+    return strcmp(scheme, "http") == 0 ? http : strcmp(scheme, "ws") == 0 && (http || proxy_tunnel_alone(r));
+}
+
+static int check_scheme(struct request *r)
+{
+    if (is_handled(r))
+        return 0;
+    REQUEST_LOG(
+        r, LOG_PROXY, LEVEL_WARN, 1144,
+        "No protocol handler was valid for the URL %s (scheme '%s'). If you are using a DSO version of mod_proxy, make "
+        "sure the proxy submodules are included in the configuration using LoadModule.",
+        r->uri, r->proxy->scheme);
+    return 500;
+}
+
+static int check_usable(const struct request *r)
+{
+    const struct proxy_worker *w = r->proxy->worker;
+    if (!w || !w->disabled)
+        return 0;
+    LOG_AT(request_log(r), LOG_PROXY, LEVEL_ERROR, 940, 0, NULL, "%s: disabled connection for (%s:%d)",
+           r->proxy->scheme, w->host, w->port);
+    return 503;
+}
+
+int proxy_prepare(struct request *r)
+{
+    int status = r->proxy ? proxy_canonicalise(r) : 0;
+
+    if (!status && r->proxy)
+        status = count_hops(r);
+    if (status || !r->proxy)
+        return status;
+    if ((status = check_trace(r)) || (status = choose_worker(r)) || (status = check_scheme(r)) ||
+        (status = choose_upgrade(r)))
+        return status;
+    choose_times(r);
+    return check_usable(r);
+}
+
+bool proxy_may_reuse(const struct request *r)
+{
+    const struct proxy_worker *w = r->proxy->worker;
+    return w && !w->fresh && !r->proxy->upgrade && !request_env(r, "proxy-nokeepalive") &&
+           !request_env(r, "force-proxy-request-1.0");
+}

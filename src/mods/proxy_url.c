@@ -1,0 +1,159 @@
+/* The URL a request is sent to, canonical and in parts (proxy_util.c, ap_proxy_canon_netloc; proxy_http_canon). */
+#include "proxy.h"
+
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <strings.h>
+
+/* ---- host and port ------------------------------------------------------------------------------ */
+
+/* "3000" behind a final colon; a text that only looks like one ("h:3000a") is a host. 0: none written; -1: bad. */
+static int take_port(const char *text, size_t *n)
+{
+    size_t digits = 0;
+    while (digits < *n && isdigit((unsigned char)text[*n - digits - 1]))
+        digits++;
+    if (digits == *n)
+        return -1;
+    if (!digits || text[*n - digits - 1] != ':')
+        return 0;
+    long port = digits > 9 ? -1 : strtol(text + *n - digits, NULL, 10);
+    *n -= digits + 1;
+    return port < 1 || port > 65535 || !*n ? -1 : (int)port;
+}
+
+static char *take_host(struct arena *a, const char *text, size_t n)
+{
+    unsigned char ip[16];
+    char *host;
+
+    if (*text != '[') {
+        host = arena_strndup(a, text, n);
+    } else {
+        if (text[n - 1] != ']')
+            return NULL;
+        host = arena_strndup(a, text + 1, n - 2);
+        if (inet_pton(AF_INET6, host, ip) != 1)
+            return NULL;
+    }
+    for (char *c = host; *c; c++)
+        *c = (char)tolower((unsigned char)*c);
+    return host;
+}
+
+const char *proxy_split_netloc(struct arena *a, const char *text, struct proxy_netloc *n)
+{
+    if (strncmp(text, "//", 2) != 0)
+        return "Malformed URL";
+    text += 2;
+    size_t size = strcspn(text, "/");
+    n->path = text[size] ? text + size + 1 : "";
+    const char *at = memrchr(text, '@', size);
+    if (at) { /* a name and password in the URL are not used by the HTTP handler */
+        size -= (size_t)(at + 1 - text);
+        text = at + 1;
+    }
+    n->port = take_port(text, &size);
+    n->host = n->port < 0 ? NULL : take_host(a, text, size);
+    return n->host ? NULL : "Invalid host/port";
+}
+
+/* ---- the whole ---------------------------------------------------------------------------------- */
+
+static bool is_clean(const char *text) /* ap_scan_vchar_obstext */
+{
+    for (; *text; text++)
+        if ((unsigned char)*text <= ' ' || *text == 0x7f)
+            return false;
+    return true;
+}
+
+static int forbid(struct request *r, const char *what)
+{
+    bool tunnel = r->proxy->scheme[0] == 'w' && proxy_tunnel_alone(r);
+    bool path = strcmp(what, "path") == 0;
+    REQUEST_LOG(r, tunnel ? LOG_PROXY_WSTUNNEL : LOG_PROXY_HTTP, LEVEL_ERROR,
+                tunnel ? (path ? 10419 : 10409) : (path ? 10415 : 10408),
+                "To be forwarded %s contains control characters or spaces", what);
+    return 403;
+}
+
+/* Path and query as they go on the request line, from what stands after the host. */
+static int build_path(struct request *r, const char *rest, const char **path)
+{
+    bool keep_slash = core_site_of(r->site)->encoded_slashes == HTTP_SLASHES_NODECODE;
+    const char *query = r->args.p ? arena_span(r->arena, r->args) : NULL;
+
+    if (r->proxy->nocanon) {
+        *path = arena_concat(r->arena, "/", rest, NULL);
+        return is_clean(rest) ? 0 : forbid(r, "path");
+    }
+    const char *encoded = http_encode_path(r->arena, span_of(rest), keep_slash);
+    if (!encoded)
+        return 400;
+    if (query && !is_clean(query))
+        return forbid(r, "query string");
+    *path = arena_concat(r->arena, "/", encoded, query ? "?" : "", query ? query : "", NULL);
+    return 0;
+}
+
+static void set_url(struct request *r, const struct proxy_netloc *net, const char *path)
+{
+    struct proxy_target *t = r->proxy;
+    int standard = http_default_port(span_of(t->scheme));
+    bool v6 = strchr(net->host, ':') != NULL;
+    char port[8] = "";
+
+    t->host = net->host;
+    t->port_written = net->port && net->port != standard;
+    t->port = net->port ? net->port : standard;
+    t->path = span_of(path);
+    if (t->port_written)
+        snprintf(port, sizeof(port), ":%d", t->port);
+    t->url = arena_concat(r->arena, t->scheme, "://", v6 ? "[" : "", net->host, v6 ? "]" : "", port, path, NULL);
+}
+
+static bool is_http_like(const char *scheme)
+{
+    static const char *const all[] = { "http", "https", "ws", "wss" };
+    for (unsigned i = 0; i < COUNT_OF(all); i++)
+        if (strcasecmp(scheme, all[i]) == 0)
+            return true;
+    return false;
+}
+
+static char *take_scheme(struct request *r, size_t n)
+{
+    char *scheme = arena_strndup(r->arena, r->proxy->url, n);
+    if (is_http_like(scheme))
+        for (char *c = scheme; *c; c++)
+            *c = (char)tolower((unsigned char)*c);
+    return scheme;
+}
+
+int proxy_canonicalise(struct request *r)
+{
+    const char *url = r->proxy->url, *colon = strchr(url, ':'), *path = NULL, *fault;
+    struct proxy_netloc net;
+
+    if (!colon || colon == url)
+        return 400;
+    r->proxy->scheme = take_scheme(r, (size_t)(colon - url));
+    if (!is_http_like(r->proxy->scheme))
+        return 0; /* no handler will want it */
+    fault = proxy_split_netloc(r->arena, colon + 1, &net);
+    if (fault) {
+        REQUEST_LOG(r, LOG_PROXY_HTTP, LEVEL_ERROR, 1083, "error parsing URL %s: %s", colon + 1, fault);
+        return 400;
+    }
+    int status = build_path(r, net.path, &path);
+    if (status)
+        return status;
+    /* A decoded path may have run into the host: nothing that could break a head comes further. */
+    if (!is_clean(net.host))
+        return proxy_error(r, 400, arena_concat(r->arena, "URI cannot be parsed: ", url, NULL));
+    set_url(r, &net, path);
+    return 0;
+}

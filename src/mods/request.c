@@ -1,0 +1,124 @@
+/* A request as its environment, its names and its log see it: httpd's ap_get_server_name, ap_get_server_port,
+ * ap_construct_url, set_banner. */
+#include "mods.h"
+
+/* ---- environment ----------------------------------------------------------------------------------------------- */
+
+const char *request_env(const struct request *r, const char *name)
+{
+    struct span value = http_fields_get(&r->env, name);
+
+    return value.p ? arena_span(r->arena, value) : NULL;
+}
+
+void request_set_env(struct request *r, const char *name, const char *value)
+{
+    if (value)
+        http_fields_set(r->arena, &r->env, arena_strdup(r->arena, name), span_of(arena_strdup(r->arena, value)));
+    else
+        http_fields_remove(&r->env, name);
+}
+
+/* ---- log --------------------------------------------------------------------------------------------------------- */
+
+static const struct place *place_of(const struct request *r)
+{
+    return r->place ? r->place : &r->site->place;
+}
+
+const struct log_target *request_log(const struct request *r)
+{
+    static _Thread_local struct log_target target;
+    const struct core_place *place;
+
+    if (!r->site)
+        return &log_main;
+    place = core_place_of(place_of(r));
+    if (!place->has_levels)
+        return &r->site->log;
+    target = r->site->log;
+    target.levels = place->levels;
+    return &target;
+}
+
+struct log_event request_event(const struct request *r, struct log_event e)
+{
+    struct span referer = http_fields_get(&r->head.fields, "Referer");
+
+    e.client = r->peer->text;
+    e.local = arena_printf(r->arena, "%s:%u", r->peer->local_ip, r->peer->local_port);
+    e.connection_id = r->peer->id;
+    e.request_id = r->id;
+    e.referer = referer.p ? arena_span(r->arena, referer) : NULL;
+    e.keepalives = r->peer->served;
+    e.request = r;
+    if (r->site) {
+        e.vhost = r->site->server_name;
+        e.server_name = request_server_name(r);
+    }
+    return e;
+}
+
+/* ---- names ------------------------------------------------------------------------------------------------------- */
+
+const char *request_server_name(const struct request *r)
+{
+    if (core_place_of(place_of(r))->canonical_name == CANONICAL_ON || !r->hostname)
+        return r->site->server_name;
+    return r->hostname;
+}
+
+static int default_port(const struct request *r)
+{
+    return r->peer->tls ? 443 : 80;
+}
+
+static int first_port(int a, int b, int c)
+{
+    return a ? a : b ? b : c;
+}
+
+int request_server_port(const struct request *r)
+{
+    int physical = core_site_of(r->site)->canonical_physical_port ? r->peer->local_port : 0;
+    int own = r->site->server_port;
+
+    if (core_place_of(place_of(r))->canonical_name == CANONICAL_ON)
+        return first_port(own, physical, default_port(r));
+    return first_port(r->host_port, physical, own ? own : default_port(r));
+}
+
+const char *request_url(const struct request *r, const char *path)
+{
+    const char *scheme = r->peer->tls ? "https" : "http", *name = request_server_name(r);
+    bool v6 = strchr(name, ':') && *name != '[';
+    int port = request_server_port(r);
+
+    name = arena_concat(r->arena, scheme, "://", v6 ? "[" : "", name, v6 ? "]" : "", NULL);
+    if (port == default_port(r))
+        return arena_concat(r->arena, name, path, NULL);
+    return arena_printf(r->arena, "%s:%d%s", name, port, path);
+}
+
+const char *request_filename(const struct request *r)
+{
+    const char *root;
+
+    if (r->proxy)
+        return arena_concat(r->arena, "proxy:", r->proxy->url, NULL);
+    root = core_site_of(r->site)->document_root;
+    return r->uri ? arena_concat(r->arena, root ? root : "", r->uri, NULL) : NULL;
+}
+
+const char *request_server_banner(const struct request *r)
+{
+    switch (core_site_of(r->snapshot->main)->tokens) {
+    case TOKENS_PROD: return "Weir";
+    case TOKENS_MAJOR: return arena_strndup(r->arena, "Weir/" WEIR_VERSION, strcspn("Weir/" WEIR_VERSION, "."));
+    case TOKENS_MINOR:
+        return arena_strndup(r->arena, "Weir/" WEIR_VERSION,
+                             strlen("Weir/" WEIR_VERSION) - strlen(strrchr(WEIR_VERSION, '.')));
+    case TOKENS_MINIMAL: return "Weir/" WEIR_VERSION;
+    default: return "Weir/" WEIR_VERSION " (Unix)";
+    }
+}

@@ -1,0 +1,411 @@
+/* What expressions ask of a request: the variables and functions of httpd's util_expr_eval.c (request_var_fn,
+ * conn_var_fn, misc_var_fn, req_table_func). Names are compared without case. */
+#include "digest.h"
+#include "mods.h"
+
+#include <stdlib.h>
+#include <strings.h>
+#include <time.h>
+
+typedef struct span give_fn(const struct request *r, const char *name);
+
+static const struct span unset = { NULL, 0 };
+
+/* ---- variables --------------------------------------------------------------------------------------------------- */
+
+static struct span number(const struct request *r, int n)
+{
+    return span_of(arena_printf(r->arena, "%d", n));
+}
+
+static struct span give_nothing(const struct request *r, const char *name)
+{
+    (void)r, (void)name;
+    return unset;
+}
+
+/* HTTP_USER_AGENT: the field User-Agent. */
+static struct span give_header(const struct request *r, const char *name)
+{
+    char *field = arena_strdup(r->arena, name + strlen("HTTP_"));
+
+    for (char *p = field; *p; p++)
+        if (*p == '_')
+            *p = '-';
+    return http_fields_join(r->arena, &r->head.fields, field);
+}
+
+static struct span give_method(const struct request *r, const char *name)
+{
+    (void)name;
+    return r->head.method;
+}
+
+static struct span give_scheme(const struct request *r, const char *name)
+{
+    (void)name;
+    return r->peer->tls ? SPAN("https") : SPAN("http");
+}
+
+static struct span give_uri(const struct request *r, const char *name)
+{
+    struct span uri = !strcasecmp(name, "DOCUMENT_URI") ? http_fields_get(&r->env, "DOCUMENT_URI") : unset;
+
+    return uri.p ? uri : span_of(r->uri);
+}
+
+static struct span give_filename(const struct request *r, const char *name)
+{
+    (void)name;
+    return span_of(request_filename(r));
+}
+
+static struct span give_query(const struct request *r, const char *name)
+{
+    (void)name;
+    return r->args;
+}
+
+static struct span give_request_line(const struct request *r, const char *name)
+{
+    (void)name;
+    return r->head.line;
+}
+
+static struct span give_status(const struct request *r, const char *name)
+{
+    (void)name;
+    return number(r, r->status ? r->status : 200); /* "until further notice", as httpd has it */
+}
+
+static struct span give_handler(const struct request *r, const char *name)
+{
+    (void)name;
+    return span_of(r->handler);
+}
+
+static struct span give_content_type(const struct request *r, const char *name)
+{
+    (void)name;
+    return http_fields_get(&r->out, "Content-Type");
+}
+
+static struct span give_request_id(const struct request *r, const char *name)
+{
+    (void)name;
+    return span_of(r->id);
+}
+
+static struct span give_user(const struct request *r, const char *name)
+{
+    return span_of(!strcasecmp(name, "AUTH_TYPE") ? r->auth_type : r->user);
+}
+
+static struct span give_false(const struct request *r, const char *name)
+{
+    (void)r, (void)name;
+    return SPAN("false");
+}
+
+static struct span give_address(const struct request *r, const char *name)
+{
+    (void)name; /* REMOTE_HOST too: no name is looked up */
+    return span_of(r->peer->ip);
+}
+
+static struct span give_remote_port(const struct request *r, const char *name)
+{
+    (void)name;
+    return number(r, r->peer->port);
+}
+
+static struct span give_connection_id(const struct request *r, const char *name)
+{
+    (void)name;
+    return span_of(r->peer->id);
+}
+
+static struct span give_https(const struct request *r, const char *name)
+{
+    (void)name;
+    return r->peer->tls ? SPAN("on") : SPAN("off");
+}
+
+static struct span give_ipv6(const struct request *r, const char *name)
+{
+    static const unsigned char mapped[12] = { [10] = 0xff, [11] = 0xff };
+
+    (void)name;
+    return r->peer->family == 6 && memcmp(r->peer->address, mapped, sizeof(mapped)) ? SPAN("on") : SPAN("off");
+}
+
+static struct span give_http2(const struct request *r, const char *name)
+{
+    (void)name;
+    return r->head.version == 20 ? SPAN("on") : SPAN("off");
+}
+
+/* A name for URLs: an IPv6 address gets its brackets. */
+static struct span give_server_name(const struct request *r, const char *name)
+{
+    const char *server = request_server_name(r);
+
+    (void)name;
+    if (strchr(server, ':') && *server != '[')
+        server = arena_concat(r->arena, "[", server, "]", NULL);
+    return span_of(server);
+}
+
+static struct span give_server_port(const struct request *r, const char *name)
+{
+    (void)name;
+    return number(r, request_server_port(r));
+}
+
+static struct span give_admin(const struct request *r, const char *name)
+{
+    (void)name;
+    return span_of(core_site_of(r->site)->server_admin);
+}
+
+static struct span give_root(const struct request *r, const char *name)
+{
+    (void)name;
+    return span_of(core_site_of(r->site)->document_root);
+}
+
+static struct span give_banner(const struct request *r, const char *name)
+{
+    (void)name;
+    return span_of(request_server_banner(r));
+}
+
+static struct span give_api_version(const struct request *r, const char *name)
+{
+    (void)r, (void)name;
+    return SPAN("20120211"); /* MODULE_MAGIC_NUMBER_MAJOR of every 2.4 */
+}
+
+/* SERVER_PROTOCOL; and of httpd 2.5 SERVER_PROTOCOL_VERSION ("1001"), …_MAJOR, …_MINOR. */
+static struct span give_protocol(const struct request *r, const char *name)
+{
+    int major = r->head.version / 10, minor = r->head.version % 10;
+
+    switch (strlen(name) - strlen("SERVER_PROTOCOL")) {
+    case 0: return span_of(arena_printf(r->arena, "HTTP/%d.%d", major, minor));
+    case 8: return number(r, major * 1000 + minor);
+    default: return number(r, !strcasecmp(name, "SERVER_PROTOCOL_VERSION_MAJOR") ? major : minor);
+    }
+}
+
+static struct tm local_time(int64_t us)
+{
+    time_t t = (time_t)(us / 1000000);
+    struct tm tm;
+
+    localtime_r(&t, &tm);
+    return tm;
+}
+
+static struct span format_time(const struct request *r, const char *pattern, const struct tm *tm)
+{
+    char text[32];
+
+    strftime(text, sizeof(text), pattern, tm);
+    return span_of(arena_strdup(r->arena, text));
+}
+
+static struct span give_time(const struct request *r, const char *name)
+{
+    static const char *const parts[][2] = {
+        { "TIME", "%Y%m%d%H%M%S" }, { "TIME_YEAR", "%Y" }, { "TIME_MON", "%m" }, { "TIME_DAY", "%d" },
+        { "TIME_HOUR", "%H" },      { "TIME_MIN", "%M" },  { "TIME_SEC", "%S" }, { "TIME_WDAY", "%w" },
+    };
+    struct tm now = local_time(base_wall_us());
+
+    for (size_t i = 0; i < COUNT_OF(parts); i++)
+        if (!strcasecmp(name, parts[i][0]))
+            return format_time(r, parts[i][1], &now);
+    return unset;
+}
+
+/* r->mtime of what is no file. */
+static struct span give_last_modified(const struct request *r, const char *name)
+{
+    struct tm epoch = local_time(0);
+
+    (void)name;
+    return format_time(r, "%Y%m%d%H%M%S", &epoch);
+}
+
+static const struct variable {
+    const char *name;
+    give_fn *give;
+} variables[] = {
+    { "REQUEST_METHOD", give_method },
+    { "REQUEST_URI", give_uri },
+    { "REQUEST_SCHEME", give_scheme },
+    { "REQUEST_FILENAME", give_filename },
+    { "REQUEST_STATUS", give_status },
+    { "REQUEST_LOG_ID", give_request_id },
+    { "QUERY_STRING", give_query },
+    { "THE_REQUEST", give_request_line },
+    { "DOCUMENT_URI", give_uri },
+    { "DOCUMENT_ROOT", give_root },
+    { "SCRIPT_FILENAME", give_filename },
+    { "SCRIPT_USER", give_nothing },
+    { "SCRIPT_GROUP", give_nothing },
+    { "PATH_INFO", give_nothing },
+    { "LAST_MODIFIED", give_last_modified },
+    { "CONTEXT_PREFIX", give_nothing },
+    { "CONTEXT_DOCUMENT_ROOT", give_root },
+    { "CONTENT_TYPE", give_content_type },
+    { "HANDLER", give_handler },
+    { "IS_SUBREQ", give_false },
+    { "AUTH_TYPE", give_user },
+    { "REMOTE_USER", give_user },
+    { "REMOTE_ADDR", give_address },
+    { "REMOTE_HOST", give_address },
+    { "REMOTE_PORT", give_remote_port },
+    { "REMOTE_IDENT", give_nothing },
+    { "CONN_REMOTE_ADDR", give_address },
+    { "CONN_LOG_ID", give_connection_id },
+    { "HTTPS", give_https },
+    { "HTTP2", give_http2 },
+    { "IPV6", give_ipv6 },
+    { "SERVER_NAME", give_server_name },
+    { "SERVER_PORT", give_server_port },
+    { "SERVER_ADMIN", give_admin },
+    { "SERVER_PROTOCOL", give_protocol },
+    { "SERVER_PROTOCOL_VERSION", give_protocol },
+    { "SERVER_PROTOCOL_VERSION_MAJOR", give_protocol },
+    { "SERVER_PROTOCOL_VERSION_MINOR", give_protocol },
+    { "SERVER_SOFTWARE", give_banner },
+    { "API_VERSION", give_api_version },
+    { "TIME_YEAR", give_time },
+    { "TIME_MON", give_time },
+    { "TIME_DAY", give_time },
+    { "TIME_HOUR", give_time },
+    { "TIME_MIN", give_time },
+    { "TIME_SEC", give_time },
+    { "TIME_WDAY", give_time },
+    { "TIME", give_time },
+    { "HTTP_USER_AGENT", give_header },
+    { "HTTP_PROXY_CONNECTION", give_header },
+    { "HTTP_REFERER", give_header },
+    { "HTTP_COOKIE", give_header },
+    { "HTTP_FORWARDED", give_header },
+    { "HTTP_HOST", give_header },
+    { "HTTP_ACCEPT", give_header },
+};
+
+static give_fn *find_variable(const char *name)
+{
+    if (!strncasecmp(name, "SSL_", 4)) /* mod_ssl knows each of them; a plain connection has none */
+        return give_nothing;
+    for (size_t i = 0; i < COUNT_OF(variables); i++)
+        if (!strcasecmp(name, variables[i].name))
+            return variables[i].give;
+    return NULL;
+}
+
+/* ---- functions --------------------------------------------------------------------------------------------------- */
+
+static struct span call_req(const struct request *r, const char *arg)
+{
+    return http_fields_join(r->arena, &r->head.fields, arg);
+}
+
+static struct span call_resp(const struct request *r, const char *arg)
+{
+    struct span value = http_fields_get(&r->out, arg);
+
+    return value.p ? value : http_fields_get(&r->err_out, arg);
+}
+
+static struct span call_reqenv(const struct request *r, const char *arg)
+{
+    return http_fields_get(&r->env, arg);
+}
+
+static struct span call_note(const struct request *r, const char *arg)
+{
+    return http_fields_get(&r->notes, arg);
+}
+
+static struct span call_osenv(const struct request *r, const char *arg)
+{
+    (void)r;
+    return span_of(getenv(arg));
+}
+
+/* Notes, then the request's environment, then the process's. */
+static struct span call_env(const struct request *r, const char *arg)
+{
+    struct span value = call_note(r, arg);
+
+    value = value.p ? value : call_reqenv(r, arg);
+    return value.p ? value : call_osenv(r, arg);
+}
+
+static struct span call_md5(const struct request *r, const char *arg)
+{
+    char hex[33];
+
+    digest_md5(span_of(arg), hex);
+    return span_of(arena_strdup(r->arena, hex));
+}
+
+static struct span call_sha1(const struct request *r, const char *arg)
+{
+    char hex[41];
+
+    digest_sha1(span_of(arg), hex);
+    return span_of(arena_strdup(r->arena, hex));
+}
+
+static const struct {
+    const char *name;
+    give_fn *call; /* with the argument in place of the name */
+} functions[] = {
+    { "req", call_req },       { "http", call_req },  { "req_novary", call_req }, { "resp", call_resp },
+    { "reqenv", call_reqenv }, { "env", call_env },   { "note", call_note },      { "osenv", call_osenv },
+    { "md5", call_md5 },       { "sha1", call_sha1 },
+};
+
+static give_fn *find_function(const char *name)
+{
+    for (size_t i = 0; i < COUNT_OF(functions); i++)
+        if (!strcasecmp(name, functions[i].name))
+            return functions[i].call;
+    return NULL;
+}
+
+/* ---- as an environment ------------------------------------------------------------------------------------------- */
+
+static struct span on_variable(void *ctx, struct arena *a, const char *name)
+{
+    give_fn *give = find_variable(name);
+
+    (void)a;
+    return give ? give(ctx, name) : unset;
+}
+
+static struct span on_function(void *ctx, struct arena *a, const char *name, struct span arg)
+{
+    give_fn *call = find_function(name);
+
+    return call ? call(ctx, arena_span(a, arg)) : unset;
+}
+
+void vars_env(const struct request *r, struct expr_env *env)
+{
+    *env = (struct expr_env){ .ctx = (void *)r, .arena = r->arena, .variable = on_variable, .function = on_function };
+}
+
+bool vars_known(const char *kind, const char *name)
+{
+    if (!strcmp(kind, "variable"))
+        return find_variable(name) != NULL;
+    return !strcmp(kind, "function") && find_function(name) != NULL;
+}

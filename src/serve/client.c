@@ -1,0 +1,330 @@
+/* A client connection of HTTP/1: reads heads, hands requests to exchanges, keeps alive, lingers. */
+#include "server.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define READ_STEP        4096
+#define LINGER_IDLE_MS   2000
+
+static void on_client_ready(struct stream *s);
+static void on_client_time(struct timer *t);
+static void on_next(struct task *t);
+
+static uint64_t us_to_ms(int64_t us)
+{
+    return us > 0 ? (uint64_t)(us + 999) / 1000 : 0;
+}
+
+/* ---- time ---- */
+
+/* RequestReadTimeout header=FIRST-MAX,MinRate=R: each R bytes give a second more, up to MAX. 0: no limit. */
+static uint64_t head_deadline(const struct client *c)
+{
+    const struct core_site *core = core_site_of(c->site);
+    uint64_t first = us_to_ms(core->header_first_us), most = us_to_ms(core->header_max_us);
+    uint64_t allowed = first;
+
+    if (!first)
+        return core->timeout_us ? c->head_begun_ms + us_to_ms(core->timeout_us) : 0;
+    if (core->header_rate > 0)
+        allowed += c->head_bytes * 1000 / (unsigned)core->header_rate;
+    if (most && allowed > most)
+        allowed = most;
+    return c->head_begun_ms + allowed;
+}
+
+static void arm_head_timer(struct client *c)
+{
+    uint64_t now = loop_now(c->worker->loop), at = head_deadline(c);
+
+    if (at)
+        timer_set(c->worker->loop, &c->timer, at > now ? at - now : 0);
+    else
+        timer_cancel(c->worker->loop, &c->timer);
+}
+
+/* ---- from accept to close ---- */
+
+static void set_peer(struct client *c, int fd, const struct addr *peer)
+{
+    static const char digits[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-_";
+    struct addr local;
+    uint64_t id = (uint64_t)c->worker->accepted << 10 | c->worker->id << 2;
+    struct addr_small small = addr_shrink(peer);
+
+    addr_ip(peer, c->peer.ip, sizeof(c->peer.ip));
+    addr_text(peer, c->peer.text, sizeof(c->peer.text));
+    c->peer.port = small.port;
+    c->peer.family = small.family;
+    memcpy(c->peer.address, small.ip, sizeof(small.ip));
+    for (int i = 0; i < 11; i++, id >>= 6)
+        c->peer.id[i] = digits[id & 63];
+    if (sock_local(fd, &local)) {
+        addr_ip(&local, c->peer.local_ip, sizeof(c->peer.local_ip));
+        c->peer.local_port = (unsigned short)addr_port(&local);
+    }
+}
+
+/* The first site of the local address: its limits hold until a Host is known, as in Apache. */
+static void set_site(struct client *c, int fd)
+{
+    struct addr local;
+    struct addr_small small = { 0 };
+
+    if (sock_local(fd, &local))
+        small = addr_shrink(&local);
+    if (c->epoch)
+        epoch_drop(c->epoch);
+    c->epoch = epoch_hold(c->worker->epoch);
+    c->choice = snapshot_choose(c->epoch->snapshot, small.family, small.ip, small.port);
+    c->site = site_choose(c->choice, NULL, 0);
+}
+
+void client_accept(struct worker *w, int fd, const struct addr *peer)
+{
+    struct client *c = base_alloc(sizeof(*c));
+
+    c->magic = CLIENT_MAGIC;
+    c->worker = w;
+    set_peer(c, fd, peer);
+    set_site(c, fd);
+    c->timer.on_time = on_client_time;
+    c->next.run = on_next;
+    c->head_begun_ms = loop_now(w->loop);
+    link_push(&w->clients, &c->link);
+    c->stream = stream_tcp(w->loop, fd, on_client_ready, c);
+    if (!c->stream)
+        client_close(c);
+    else
+        arm_head_timer(c);
+}
+
+/* Everything of the connection but its stream. */
+static void free_client(struct client *c)
+{
+    struct worker *w = c->worker;
+
+    c->magic = 0;
+    timer_cancel(w->loop, &c->timer);
+    task_cancel(&c->next);
+    buf_release(&c->in);
+    buf_release(&c->out);
+    epoch_drop(c->epoch);
+    link_remove(&c->link);
+    loop_defer(w->loop, free, c);
+    worker_check_drained(w);
+}
+
+void client_close(struct client *c)
+{
+    CHECK_MAGIC(c, CLIENT_MAGIC);
+    if (c->exchange && c->state == CLIENT_BUSY) {
+        exchange_abort(c->exchange); /* comes back here without it */
+        return;
+    }
+    if (c->exchange)
+        exchange_free(c->exchange);
+    if (c->stream)
+        stream_close(c->stream);
+    free_client(c);
+}
+
+struct stream *client_release(struct client *c)
+{
+    struct stream *s = c->stream;
+
+    CHECK_MAGIC(c, CLIENT_MAGIC);
+    ASSERT(!c->exchange);
+    c->stream = NULL;
+    free_client(c);
+    return s;
+}
+
+/* ---- bytes ---- */
+
+bool client_fill(struct client *c)
+{
+    char *room = buf_reserve(&c->in, READ_STEP);
+    ssize_t n = stream_read(c->stream, room, READ_STEP);
+
+    if (n > 0) {
+        c->in.end += (size_t)n;
+        return true;
+    }
+    if (n == 0)
+        c->half_closed = true;
+    return n < 0 && errno == EAGAIN;
+}
+
+int client_flush(struct client *c)
+{
+    int result = buf_len(&c->out) ? stream_flush(c->stream, &c->out) : 1;
+    if (result == 1)
+        buf_release(&c->out);
+    return result;
+}
+
+/* ---- reading a head ---- */
+
+static struct http_limits limits_of(const struct site *site)
+{
+    const struct core_site *core = core_site_of(site);
+    return (struct http_limits){ .line = (unsigned)core->limit_line,
+                                 .fields = (unsigned)core->limit_fields,
+                                 .field_size = (unsigned)core->limit_field_size,
+                                 .unsafe = core->http_unsafe,
+                                 .any_method = !core->methods_registered,
+                                 .allow_09 = !core->no_http09 };
+}
+
+static void start_exchange(struct client *c, enum http_parse result, const struct http_fault *fault)
+{
+    struct exchange *ex = c->exchange;
+
+    timer_cancel(c->worker->loop, &c->timer);
+    c->state = CLIENT_BUSY;
+    c->scan = (struct http_scan){ 0 };
+    if (result == HTTP_DONE)
+        exchange_begin(ex);
+    else
+        exchange_refuse(ex, fault);
+}
+
+static void note_first_byte(struct client *c)
+{
+    if (c->exchange)
+        return;
+    if (c->peer.served) /* on a fresh connection time has run since accept */
+        c->head_begun_ms = loop_now(c->worker->loop);
+    if (c->epoch != c->worker->epoch) /* a reload came by */
+        set_site(c, c->stream->watch.fd);
+    c->head_bytes = 0;
+    c->exchange = exchange_new(c);
+    arm_head_timer(c);
+}
+
+/* True when a request was begun (or refused); false when more bytes are needed. */
+static bool parse_head(struct client *c)
+{
+    struct http_limits limits = limits_of(c->site);
+    struct http_fault fault = { 0 };
+    enum http_parse result;
+    size_t used = 0;
+
+    if (!buf_len(&c->in))
+        return false;
+    note_first_byte(c);
+    c->head_bytes = buf_len(&c->in);
+    result = http_parse_request(c->exchange->arena, buf_span(&c->in), &limits, &c->scan, &c->exchange->r.head, &used, &fault);
+    if (result == HTTP_MORE)
+        return false;
+    c->exchange->r.bytes_in = used;
+    if (result == HTTP_DONE)
+        buf_consume(&c->in, used);
+    else
+        buf_release(&c->in); /* where a bad head ends nobody knows */
+    start_exchange(c, result, &fault);
+    return true;
+}
+
+static void read_heads(struct client *c)
+{
+    while (c->state == CLIENT_READING) {
+        if (parse_head(c))
+            return;
+        if (!(c->stream->ready & STREAM_READABLE))
+            break;
+        if (!client_fill(c) || c->half_closed) {
+            client_close(c);
+            return;
+        }
+    }
+    if (!buf_len(&c->in))
+        buf_release(&c->in);
+    else if (c->exchange)
+        arm_head_timer(c); /* bytes may have earned time */
+}
+
+static void linger_on(struct client *c)
+{
+    while (c->stream->ready & STREAM_READABLE) {
+        bool alive = client_fill(c);
+        buf_release(&c->in);
+        if (!alive || c->half_closed) {
+            client_close(c);
+            return;
+        }
+    }
+}
+
+static void on_client_ready(struct stream *s)
+{
+    struct client *c = s->owner;
+
+    CHECK_MAGIC(c, CLIENT_MAGIC);
+    switch (c->state) {
+    case CLIENT_READING: read_heads(c); break;
+    case CLIENT_BUSY: exchange_on_client(c->exchange); break;
+    case CLIENT_LINGERING: linger_on(c); break;
+    }
+}
+
+static void on_client_time(struct timer *t)
+{
+    static const struct http_fault late = { .status = 408, .ah = 1382, .level = LEVEL_INFO, .reason = "Request header read timeout" };
+    struct client *c = CONTAINER_OF(t, struct client, timer);
+
+    if (c->state == CLIENT_READING && c->exchange)
+        start_exchange(c, HTTP_BAD, &late);
+    else
+        client_close(c);
+}
+
+/* ---- after a request ---- */
+
+static void on_next(struct task *t)
+{
+    struct client *c = CONTAINER_OF(t, struct client, next);
+    if (c->state == CLIENT_READING)
+        read_heads(c);
+}
+
+static void await_next(struct client *c)
+{
+    const struct core_site *core = core_site_of(c->site);
+
+    c->state = CLIENT_READING;
+    c->peer.served++;
+    timer_set(c->worker->loop, &c->timer, us_to_ms(core->keepalive_timeout_us));
+    loop_post(c->worker->loop, &c->next);
+}
+
+/* What the client still sends must not meet a closed socket: RST would destroy the answer on its way. */
+static void linger(struct client *c)
+{
+    c->state = CLIENT_LINGERING;
+    stream_shutdown(c->stream);
+    if (c->half_closed) {
+        client_close(c);
+        return;
+    }
+    timer_set(c->worker->loop, &c->timer, LINGER_IDLE_MS);
+    linger_on(c);
+}
+
+void client_finish_exchange(struct client *c, bool keep)
+{
+    ASSERT(!c->exchange);
+    if (keep && !c->worker->draining && !c->half_closed)
+        await_next(c);
+    else
+        linger(c);
+}
+
+void client_stop_idle(struct client *c)
+{
+    if (c->state == CLIENT_READING && !c->exchange)
+        client_close(c);
+}

@@ -1,0 +1,84 @@
+/* Listeners of one worker: accept in bounded batches, and rest while descriptors are out. */
+#include "server.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#define ACCEPTS_A_TURN 64
+#define PAUSE_MS       250
+
+static bool is_shortage(int error)
+{
+    return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+}
+
+static bool is_gone_peer(int error)
+{
+    return error == ECONNABORTED || error == EINTR || error == EPROTO || error == EPERM;
+}
+
+/* Takes what waits in the queue, at most `most`. */
+static void accept_some(struct listener *l, unsigned most)
+{
+    while (most--) {
+        struct addr peer;
+        int fd = sock_accept(l->watch.fd, &peer);
+        if (fd >= 0) {
+            l->worker->accepted++;
+            client_accept(l->worker, fd, &peer);
+        } else if (is_shortage(errno)) {
+            LOG_AT(&l->worker->epoch->snapshot->main->log, LOG_CORE, LEVEL_ERROR, 0, errno, NULL,
+                   "accept: out of descriptors or memory, new connections wait / 記述子不足のため新規接続は待機します");
+            listener_pause(l->worker);
+            return;
+        } else if (!is_gone_peer(errno)) {
+            return;
+        }
+    }
+}
+
+static void on_connection(struct watch *w, uint32_t events)
+{
+    (void)events;
+    accept_some(CONTAINER_OF(w, struct listener, watch), ACCEPTS_A_TURN);
+}
+
+void listener_open(struct worker *w, int fd, const struct addr *a)
+{
+    struct listener *l = base_alloc(sizeof(*l));
+
+    l->watch = (struct watch){ .fd = fd, .on_event = on_connection };
+    l->worker = w;
+    l->addr = *a;
+    link_push(&w->listeners, &l->link);
+    if (!loop_watch_level(w->loop, &l->watch, EPOLLIN))
+        LOG_AT(&w->epoch->snapshot->main->log, LOG_CORE, LEVEL_CRIT, 0, errno, NULL, "cannot watch a listener");
+}
+
+void listener_close(struct listener *l)
+{
+    accept_some(l, 4096); /* those whose handshake the kernel has already done */
+    loop_unwatch(l->worker->loop, &l->watch);
+    close(l->watch.fd);
+    link_remove(&l->link);
+    loop_defer(l->worker->loop, free, l);
+}
+
+static void watch_all(struct worker *w, uint32_t events)
+{
+    for (struct link *i = w->listeners.next; i != &w->listeners; i = i->next)
+        loop_watch_level(w->loop, &CONTAINER_OF(i, struct listener, link)->watch, events);
+}
+
+void listener_pause(struct worker *w)
+{
+    watch_all(w, 0);
+    timer_set(w->loop, &w->accept_pause, PAUSE_MS);
+}
+
+void listener_on_resume(struct timer *t)
+{
+    watch_all(CONTAINER_OF(t, struct worker, accept_pause), EPOLLIN);
+}

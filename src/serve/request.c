@@ -1,0 +1,334 @@
+/* THE WAY of a request, top to bottom, in Apache's order. Each step says what is next; nothing else decides. */
+#include "server.h"
+
+#include <stdlib.h>
+
+/* ---- from the head to a site ---- */
+
+static bool wants_keepalive(const struct http_request_head *h)
+{
+    if (http_fields_has_token(&h->fields, "Connection", "close"))
+        return false;
+    return h->version >= 11 || (h->version == 10 && http_fields_has_token(&h->fields, "Connection", "keep-alive"));
+}
+
+static enum step_result refuse(struct exchange *ex, int status)
+{
+    ex->r.status = status;
+    ex->body_done = false; /* the connection ends with this answer */
+    return STEP_REPLY;
+}
+
+/* An answer to a head that is at fault, as it is written everywhere: the log's line, the page's note, the end of the connection. */
+static enum step_result refuse_fault(struct exchange *ex, enum log_module module, const struct http_fault *fault)
+{
+    REQUEST_LOG(&ex->r, module, fault->level, fault->ah, "%s%s%s", fault->reason, fault->detail ? ": " : "",
+                fault->detail ? fault->detail : "");
+    ex->r.error_text = fault->note;
+    return refuse(ex, fault->status);
+}
+
+static struct span authority_of(const struct http_target *t)
+{
+    if (!t->port.n)
+        return t->host;
+    return (struct span){ t->host.p, (size_t)(t->port.p + t->port.n - t->host.p) };
+}
+
+static enum step_result choose_site(struct exchange *ex)
+{
+    struct request *r = &ex->r;
+    struct http_host host = { .scheme = r->peer->tls ? "https" : "http", .strict = core_site_of(r->site)->strict_host };
+    struct http_fault fault = { 0 };
+
+    r->keepalive = wants_keepalive(&r->head);
+    r->header_only = span_eq(r->head.method, SPAN("HEAD"));
+    if (!http_parse_target(r->head.method, r->head.target, &r->target)) {
+        REQUEST_LOG(r, LOG_CORE, LEVEL_ERROR, 126, "Invalid URI in request %s", http_escape_log(r->arena, r->head.line));
+        return refuse(ex, 400);
+    }
+    if (!http_request_host(r->arena, &r->head, &host, &fault))
+        return refuse_fault(ex, LOG_CORE, &fault);
+    if (host.from_target && http_fields_get(&r->head.fields, "Host").p) /* what a backend is told is what was chosen by (AH02417) */
+        http_fields_set(r->arena, &r->head.fields, "Host", authority_of(&r->target));
+    r->hostname = host.name;
+    r->host_port = host.port;
+    r->site = site_choose(ex->client->choice, host.name, r->host_port);
+    r->place = &r->site->place;
+    return STEP_NEXT;
+}
+
+/* ---- the path ---- */
+
+/* As sent, runs of slashes and all: what nocanon hands on. */
+static void set_uri_spans(struct request *r)
+{
+    const struct http_target *t = &r->target;
+    struct span whole = r->head.target;
+    const char *path = whole.p;
+
+    if (t->form == HTTP_ABSOLUTE_FORM)
+        path = t->port.n ? t->port.p + t->port.n : t->host.p + t->host.n;
+    r->args = t->query;
+    r->unparsed_uri = (struct span){ path, (size_t)(whole.p + whole.n - path) };
+}
+
+static enum step_result read_path(struct exchange *ex)
+{
+    struct request *r = &ex->r;
+    const struct core_site *core = core_site_of(r->site);
+    char *uri = NULL;
+
+    set_uri_spans(r);
+    if (r->target.form == HTTP_ASTERISK_FORM || r->target.form == HTTP_AUTHORITY_FORM) {
+        r->uri = arena_span(r->arena, r->head.target);
+        return STEP_NEXT;
+    }
+    switch (http_normalize_path(r->arena, r->target.path, (enum http_slashes)core->encoded_slashes, core->merge_slashes, &uri)) {
+    case HTTP_PATH_OK: break;
+    case HTTP_PATH_BAD:
+        REQUEST_LOG(r, LOG_CORE, LEVEL_ERROR, 10244, "invalid URI path (%s)", http_escape_log(r->arena, r->target.path));
+        return refuse(ex, 400);
+    case HTTP_PATH_NOT_FOUND:
+        REQUEST_LOG(r, LOG_CORE, LEVEL_INFO, 26, "found %%2f (encoded '/') in URI path (decoded='%s'), returning 404",
+                    http_escape_log(r->arena, r->target.path));
+        r->uri = arena_span(r->arena, r->target.path);
+        r->status = 404;
+        return STEP_REPLY;
+    }
+    r->uri = uri;
+    return STEP_NEXT;
+}
+
+/* ---- the body's frame ---- */
+
+static enum step_result frame_body(struct exchange *ex)
+{
+    struct request *r = &ex->r;
+    struct http_fault fault = { 0 };
+
+    if (!http_request_framing(&r->head, &ex->body, &fault))
+        return refuse_fault(ex, LOG_HTTP, &fault);
+    ex->body.lax = core_site_of(r->site)->http_unsafe;
+    ex->body_done = ex->body.framing == HTTP_NO_BODY || (ex->body.framing == HTTP_LENGTH && ex->body.left == 0);
+    r->keepalive = r->keepalive && !ex->body.close;
+    ex->http_continue = !ex->body_done && r->head.version >= 11 && http_fields_has_token(&r->head.fields, "Expect", "100-continue");
+    if (http_fields_get(&r->head.fields, "Expect").p && !http_fields_has_token(&r->head.fields, "Expect", "100-continue")) {
+        REQUEST_LOG(r, LOG_CORE, LEVEL_INFO, 570, "client sent an unrecognized expectation value of Expect: %s",
+                    http_escape_log(r->arena, http_fields_get(&r->head.fields, "Expect")));
+        return refuse(ex, 417);
+    }
+    return STEP_NEXT;
+}
+
+/* ---- where it goes, and whether it may ---- */
+
+static enum step_result status_or_next(struct exchange *ex, int status)
+{
+    if (!status)
+        return STEP_NEXT;
+    ex->r.status = status;
+    return STEP_REPLY;
+}
+
+static enum step_result walk_locations(struct exchange *ex)
+{
+    return status_or_next(ex, core_walk(&ex->r, ex->epoch->memo, WALK_LOCATION));
+}
+
+static enum step_result translate(struct exchange *ex)
+{
+    return status_or_next(ex, ex->r.uri[0] == '/' ? proxy_translate(&ex->r) : 0);
+}
+
+static enum step_result walk_rest(struct exchange *ex)
+{
+    return status_or_next(ex, core_walk(&ex->r, ex->epoch->memo, WALK_FINAL));
+}
+
+static enum step_result authorise(struct exchange *ex)
+{
+    return status_or_next(ex, authz_check(&ex->r));
+}
+
+static enum step_result fix_up(struct exchange *ex)
+{
+    env_fixup(&ex->r);
+    return STEP_NEXT;
+}
+
+static enum step_result prepare_proxy(struct exchange *ex)
+{
+    return status_or_next(ex, ex->r.proxy ? proxy_prepare(&ex->r) : 0);
+}
+
+/* ---- answers of our own ---- */
+
+static enum step_result answer_trace(struct exchange *ex)
+{
+    struct request *r = &ex->r;
+
+    if (core_site_of(r->site)->trace == TRACE_OFF) {
+        REQUEST_LOG(r, LOG_CORE, LEVEL_INFO, 0, "TRACE forbidden by server configuration");
+        r->status = 405;
+        return STEP_REPLY;
+    }
+    r->status = !ex->body_done && core_site_of(r->site)->trace != TRACE_EXTENDED ? 413 : 200;
+    return STEP_REPLY;
+}
+
+/* Files come with a later issue: what is not proxied is not there. */
+static int status_without_backend(struct exchange *ex)
+{
+    struct request *r = &ex->r;
+    const struct core_place *place = core_place_of(r->place);
+
+    if (span_eq(r->head.method, SPAN("CONNECT")))
+        return 405;
+    if (!http_registered_method(r->head.method)) {
+        REQUEST_LOG(r, LOG_CORE, LEVEL_ERROR, 135, "Invalid method in request %s", http_escape_log(r->arena, r->head.line));
+        return 501;
+    }
+    if (span_eq(r->head.method, SPAN("OPTIONS")))
+        return 200;
+    if (place->limit_body && ex->body.framing == HTTP_LENGTH && ex->body.left > (uint64_t)place->limit_body) {
+        REQUEST_LOG(r, LOG_HTTP, LEVEL_INFO, 1587, "Requested content-length of %llu is larger than the configured limit of %lld",
+                    (unsigned long long)ex->body.left, (long long)place->limit_body);
+        return 413;
+    }
+    REQUEST_LOG(r, LOG_CORE, LEVEL_INFO, 128, "nothing is mapped to %s / %s に対応する設定がありません", r->uri, r->uri);
+    return 404;
+}
+
+static enum step_result answer_here_or_proxy(struct exchange *ex)
+{
+    if (ex->r.proxy) /* its own rules on TRACE are in proxy_prepare */
+        return STEP_NEXT;
+    if (span_eq(ex->r.head.method, SPAN("TRACE")))
+        return answer_trace(ex);
+    ex->r.status = status_without_backend(ex);
+    return STEP_REPLY;
+}
+
+/* ---- the backend ---- */
+
+static enum step_result connect_backend(struct exchange *ex)
+{
+    struct proxy_target *t = ex->r.proxy;
+
+    ex->r.handler = "proxy-server";
+    if (t->upgrade)
+        t->upgrade = upgrade_is_sane(ex);
+    upstream_get(ex, t->upgrade || ex->retried || !proxy_may_reuse(&ex->r));
+    return STEP_WAIT;
+}
+
+static enum step_result send_request(struct exchange *ex)
+{
+    struct upstream *u = ex->upstream;
+    int status;
+
+    u->may_keep = proxy_may_reuse(&ex->r) && !ex->r.proxy->upgrade;
+    status = proxy_build_head(&ex->r, &ex->body, u->may_keep, &u->out);
+
+    if (status) {
+        upstream_close(u);
+        return refuse(ex, status);
+    }
+    ex->hold_body = !ex->body_done && ex->r.proxy->awaits_continue && ex->r.proxy->worker && ex->r.proxy->worker->ping_set;
+    ex->step++; /* what follows may already bring the answer */
+    if (!relay_request(ex))
+        return ex->magic == EXCHANGE_MAGIC ? STEP_WAIT : STEP_DONE;
+    return STEP_WAIT;
+}
+
+static enum step_result await_answer(struct exchange *ex)
+{
+    (void)ex;
+    return STEP_WAIT; /* answer.c goes on */
+}
+
+static enum step_result edit_answer(struct exchange *ex)
+{
+    struct request *r = &ex->r;
+    int status;
+
+    if (ex->answer.status == 101)
+        return upgrade_answered(ex);
+    r->status = ex->answer.status;
+    r->reason = ex->answer.reason.n ? arena_span(r->arena, ex->answer.reason) : NULL;
+    status = proxy_take_head(r, &ex->answer);
+    if (!status && !proxy_overrides_error(r, r->status))
+        return STEP_NEXT;
+    r->status = status ? status : r->status;
+    upstream_close(ex->upstream);
+    return STEP_REPLY;
+}
+
+static enum step_result relay_answer(struct exchange *ex)
+{
+    reply_head(ex);
+    if (!relay_response(ex))
+        return ex->magic == EXCHANGE_MAGIC ? STEP_WAIT : STEP_DONE;
+    return STEP_WAIT;
+}
+
+static const struct step {
+    const char *name;
+    enum step_result (*run)(struct exchange *ex);
+} steps[] = {
+    { "choose the site", choose_site },
+    { "read the path", read_path },
+    { "frame the body", frame_body },
+    { "walk the locations", walk_locations },
+    { "translate", translate },
+    { "walk the rest", walk_rest },
+    { "authorise", authorise },
+    { "fix up", fix_up },
+    { "prepare the proxy", prepare_proxy },
+    { "answer here or proxy", answer_here_or_proxy },
+    { "connect", connect_backend },
+    { "send", send_request },
+    { "await the answer", await_answer },
+    { "edit the answer", edit_answer },
+    { "relay", relay_answer },
+};
+enum { STEP_WALK = 3, STEP_CONNECT = 10 };
+
+enum step_result request_step(struct exchange *ex)
+{
+    ASSERT(ex->step < COUNT_OF(steps));
+    LOG_AT(request_log(&ex->r), LOG_CORE, LEVEL_TRACE8, 0, 0, ex->r.peer->text, "step: %s", steps[ex->step].name);
+    return steps[ex->step].run(ex);
+}
+
+void request_reconnect(struct exchange *ex)
+{
+    ASSERT(connect_backend == steps[STEP_CONNECT].run);
+    ex->step = STEP_CONNECT;
+    exchange_run(ex);
+}
+
+/* ErrorDocument /path: GET it through the same site, as ap_internal_redirect does. */
+void request_restart(struct exchange *ex, const char *path)
+{
+    struct request *r = &ex->r;
+    struct request *before = arena_copy(r->arena, r, sizeof(*r));
+    const char *query = strchr(path, '?');
+
+    ASSERT(walk_locations == steps[STEP_WALK].run);
+    r->previous = before;
+    r->uri = query ? arena_strndup(r->arena, path, (size_t)(query - path)) : path;
+    r->args = query ? span_of(query + 1) : (struct span){ 0 };
+    r->unparsed_uri = span_of(path);
+    if (!r->header_only)
+        r->head.method = SPAN("GET");
+    r->place = &r->site->place;
+    r->proxy = NULL;
+    r->status = 0;
+    r->out = (struct http_fields){ 0 };
+    ex->answer_seen = false;
+    ex->keep = ex->keep && ex->body_done;
+    ex->body = (struct http_body){ .framing = HTTP_NO_BODY };
+    ex->step = STEP_WALK;
+}

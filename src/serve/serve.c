@@ -1,0 +1,318 @@
+/* The control thread: start, signals, reload, stop. It touches no request; workers are spoken to through their loops. */
+#include "server.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { RUNNING, DRAINING, STOPPING };
+
+/* ---- start ---- */
+
+static unsigned worker_count(const struct snapshot *s, enum serve_mode mode)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    int asked = core_site_of(s->main)->threads;
+    unsigned n = cores > 0 ? (unsigned)cores : 1;
+
+    if (mode == SERVE_DEBUG)
+        return 1;
+    return asked > 0 && (unsigned)asked < n ? (unsigned)asked : n;
+}
+
+static int take_signals(void)
+{
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);
+    sigaddset(&set, SIGUSR1);
+    sigaddset(&set, SIGWINCH);
+    ASSERT(pthread_sigmask(SIG_BLOCK, &set, NULL) == 0);
+    signal(SIGPIPE, SIG_IGN);
+    return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+/* httpd's -k start: the caller returns once the server listens, with its verdict. */
+static int become_daemon(int *ready_fd)
+{
+    int ends[2];
+    pid_t pid;
+    char verdict = 1;
+
+    if (pipe(ends) < 0 || (pid = fork()) < 0)
+        return 1;
+    if (pid == 0) {
+        close(ends[0]);
+        *ready_fd = ends[1];
+        setsid();
+        return -1;
+    }
+    close(ends[1]);
+    if (read(ends[0], &verdict, 1) != 1)
+        verdict = 1;
+    close(ends[0]);
+    return verdict;
+}
+
+static void say_ready(int ready_fd, char verdict)
+{
+    if (ready_fd < 0)
+        return;
+    (void)!write(ready_fd, &verdict, 1);
+    close(ready_fd);
+    for (int fd = 0; fd < 2 && verdict == 0; fd++) {
+        int null = open("/dev/null", fd == 0 ? O_RDONLY : O_WRONLY);
+        if (null >= 0) {
+            dup2(null, fd);
+            close(null);
+        }
+    }
+}
+
+static bool start_sockets(struct server *s)
+{
+    char *error = NULL;
+    struct sockets *k = sockets_open(s, s->snapshot, &error);
+
+    if (k && sockets_count(k)) {
+        s->starting = k;
+        return true;
+    }
+    fprintf(stderr, "%s\nno listening sockets available, shutting down\nAH00015: Unable to open logs\n",
+            error ? error : "AH00451: no listening sockets available, shutting down");
+    LOG_SERVER(LOG_CORE, LEVEL_CRIT, 0, "%s", error ? error : "AH00451: no Listen in the configuration / Listen がありません");
+    free(error);
+    if (k)
+        sockets_cancel(s, k);
+    return false;
+}
+
+static bool write_pid_file(struct server *s, enum serve_mode mode)
+{
+    if (!core_site_of(s->snapshot->main)->pid_file && mode != SERVE_DAEMON)
+        return true;
+    s->pid_file = base_strdup(pidfile_path(s->snapshot));
+    if (pidfile_write(s->pid_file))
+        return true;
+    LOG_AT(&log_main, LOG_CORE, LEVEL_ERROR, 100, errno, NULL, "weir: could not log pid to file %s", s->pid_file);
+    return mode != SERVE_DAEMON;
+}
+
+static bool drop_privileges(struct server *s)
+{
+    struct arena *a = arena_new();
+    const char *why = privileges_drop(s->snapshot, a);
+
+    if (why) {
+        fprintf(stderr, "AH00543: weir: %s\n", why);
+        LOG_SERVER(LOG_UNIXD, LEVEL_EMERG, 543, "weir: %s", why);
+    }
+    arena_free(a);
+    return !why;
+}
+
+static void start_workers(struct server *s)
+{
+    s->workers = base_alloc(s->n_workers * sizeof(*s->workers));
+    for (unsigned i = 0; i < s->n_workers; i++)
+        s->workers[i] = worker_start(s, i, s->snapshot);
+    sockets_use(s, s->starting);
+    s->starting = NULL;
+}
+
+/* ---- configuration notices and reload ---- */
+
+static void say_notices(const struct snapshot *s)
+{
+    const struct vec *notices = &s->reading->notices;
+
+    for (unsigned i = 0; i < notices->n; i++) {
+        const struct conf_notice *n = notices->items[i];
+        if (n->file)
+            LOG_AT(&log_main, n->module, n->level, n->ah, 0, NULL, "%s (%s:%d)", n->text, n->file, n->line);
+        else
+            LOG_AT(&log_main, n->module, n->level, n->ah, 0, NULL, "%s", n->text);
+    }
+}
+
+static void take_over(struct server *s, struct snapshot *next, struct sockets *sockets)
+{
+    struct snapshot *old = s->snapshot;
+
+    next->generation = old->generation + 1;
+    s->snapshot = next;
+    log_main = next->main->log;
+    log_reopen_all();
+    for (unsigned i = 0; i < s->n_workers; i++)
+        worker_publish(s->workers[i], next);
+    sockets_use(s, sockets);
+    say_notices(next);
+    LOG_SERVER(LOG_MPM_EVENT, LEVEL_NOTICE, 493, "configuration %u is in charge, tunnels go on / 設定 %u に切り替えました(トンネルは継続)",
+               next->generation, next->generation);
+    snapshot_drop(old);
+}
+
+static void keep_old(struct server *s, const char *why)
+{
+    LOG_SERVER(LOG_CORE, LEVEL_ERROR, 0, "reload refused, configuration %u stays in charge / 再読み込みを中止し現在の設定を維持します: %s",
+               s->snapshot->generation, why);
+    log_reopen_all(); /* rotation must not wait for a good file */
+}
+
+static void reload(struct server *s)
+{
+    struct arena *a = arena_new();
+    struct conf_error error = { 0 };
+    struct snapshot *next = conf_load(s->options, a, &error);
+    char *why = NULL;
+    struct sockets *sockets = next ? sockets_open(s, next, &why) : NULL;
+
+    notify_state("RELOADING=1");
+    if (sockets) {
+        take_over(s, next, sockets);
+    } else {
+        keep_old(s, next ? why : conf_error_text(a, &error));
+        if (next)
+            snapshot_drop(next);
+    }
+    free(why);
+    arena_free(a);
+    notify_state("READY=1");
+}
+
+/* ---- the end ---- */
+
+static void each_worker(struct server *s, void (*tell)(struct worker *))
+{
+    for (unsigned i = 0; i < s->n_workers; i++)
+        tell(s->workers[i]);
+}
+
+static void on_signal(struct server *s, int signal_number)
+{
+    switch (signal_number) {
+    case SIGHUP:
+    case SIGUSR1:
+        LOG_SERVER(LOG_MPM_EVENT, LEVEL_NOTICE, signal_number == SIGHUP ? 173 : 171, "%s received: reading the configuration anew",
+                   signal_number == SIGHUP ? "SIGHUP" : "SIGUSR1");
+        if (s->phase == RUNNING)
+            reload(s);
+        break;
+    case SIGWINCH:
+        if (s->phase != RUNNING || s->foreground_tty)
+            break; /* a terminal's resize is no wish to stop */
+        s->phase = DRAINING;
+        s->drain_until_ms = core_site_of(s->snapshot->main)->shutdown_timeout_us / 1000;
+        s->drain_until_ms += s->drain_until_ms ? base_now_ms() : 0;
+        LOG_SERVER(LOG_MPM_EVENT, LEVEL_NOTICE, 492, "caught SIGWINCH, shutting down gracefully");
+        notify_state("STOPPING=1");
+        each_worker(s, worker_drain);
+        break;
+    default:
+        s->phase = STOPPING;
+        LOG_SERVER(LOG_MPM_EVENT, LEVEL_NOTICE, 491, "caught SIGTERM, shutting down");
+        notify_state("STOPPING=1");
+        each_worker(s, worker_stop);
+    }
+}
+
+static int wait_ms(const struct server *s)
+{
+    uint64_t now = base_now_ms();
+
+    if (s->phase != DRAINING || !s->drain_until_ms)
+        return -1;
+    return s->drain_until_ms > now ? (int)(s->drain_until_ms - now) : 0;
+}
+
+static void control(struct server *s, int signals)
+{
+    struct pollfd fds[] = { { .fd = signals, .events = POLLIN }, { .fd = s->done_fd, .events = POLLIN } };
+    struct signalfd_siginfo info;
+    uint64_t ended;
+
+    while (s->running) {
+        int n = poll(fds, COUNT_OF(fds), wait_ms(s));
+        if (n == 0 && s->phase == DRAINING) {
+            s->phase = STOPPING;
+            each_worker(s, worker_stop);
+        }
+        while (read(signals, &info, sizeof(info)) == sizeof(info))
+            on_signal(s, (int)info.ssi_signo);
+        (void)!read(s->done_fd, &ended, sizeof(ended));
+        while (waitpid(-1, NULL, WNOHANG) > 0) /* piped log programs are reaped by the writer; nothing else may linger */
+            ;
+    }
+}
+
+static void end_server(struct server *s)
+{
+    each_worker(s, worker_join);
+    if (s->pid_file)
+        unlink(s->pid_file);
+    log_writer_stop();
+    log_main = (struct log_target){ .levels = log_main.levels };
+    sockets_free(s->sockets);
+    snapshot_drop(s->snapshot);
+    free(s->workers);
+    free(s->pid_file);
+    close(s->done_fd);
+}
+
+/* ---- all of it ---- */
+
+static bool begin(struct server *s, enum serve_mode mode)
+{
+    uint64_t files = sock_raise_files();
+
+    log_main = s->snapshot->main->log;
+    if (!start_sockets(s) || !write_pid_file(s, mode) || !drop_privileges(s))
+        return false;
+    log_writer_start();
+    start_workers(s);
+    say_notices(s->snapshot);
+    LOG_SERVER(LOG_MPM_EVENT, LEVEL_NOTICE, 489, "Weir/%s configured -- resuming normal operations (%u workers, %llu files)", WEIR_VERSION,
+               s->n_workers, (unsigned long long)files);
+    notify_state("READY=1");
+    return true;
+}
+
+int serve_run(const struct conf_options *o, struct snapshot *snapshot, enum serve_mode mode)
+{
+    struct server s = { .options = o, .snapshot = snapshot, .n_workers = worker_count(snapshot, mode), .phase = RUNNING };
+    int signals, ready_fd = -1;
+
+    if (mode == SERVE_DAEMON) {
+        pid_t pid = pidfile_running(pidfile_path(snapshot));
+        int verdict;
+        if (pid) {
+            fprintf(stderr, "weir (pid %ld) already running\n", (long)pid);
+            return 0;
+        }
+        verdict = become_daemon(&ready_fd);
+        if (verdict >= 0)
+            return verdict;
+    }
+    snapshot->generation = 1;
+    s.foreground_tty = mode != SERVE_DAEMON && isatty(STDIN_FILENO);
+    signals = take_signals();
+    s.done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (!begin(&s, mode)) {
+        say_ready(ready_fd, 1);
+        return 1;
+    }
+    say_ready(ready_fd, 0);
+    control(&s, signals);
+    end_server(&s);
+    close(signals);
+    return 0;
+}

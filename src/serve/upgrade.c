@@ -1,0 +1,205 @@
+/* The handshake's two gates, and the hand-over from an exchange to a tunnel. Nothing of the client's is forwarded before the
+ * backend's 101 stood the test; bytes that came early are kept and go first. */
+#include "server.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* What a tunnel needs for its last words; the exchange and the snapshot are gone by then. */
+struct passage {
+    struct worker *worker;
+    struct origin *origin;
+    struct access_record *record;
+    struct log_sink *sink;       /* the site's error log */
+    struct log_levels levels;
+    uint64_t head_in, head_out;  /* bytes of the two heads */
+    uint64_t idle_ms;
+    char client[48];
+    char url[];
+};
+
+static struct span upgrade_asked(const struct exchange *ex)
+{
+    return span_of(ex->r.proxy->upgrade_protocol);
+}
+
+/* ---- gates ---- */
+
+bool upgrade_is_sane(struct exchange *ex)
+{
+    enum ws_fault fault;
+
+    if (!ws_is_websocket(upgrade_asked(ex))) {
+        if (ex->body_done)
+            return true;
+        REQUEST_LOG(&ex->r, LOG_PROXY_HTTP, LEVEL_WARN, 0, "Upgrade: %s with a body is forwarded as an ordinary request / "
+                    "本文付きの Upgrade は通常の要求として転送します", http_escape_log(ex->arena, upgrade_asked(ex)));
+        return false;
+    }
+    fault = ws_check_request(&ex->r.head);
+    if (fault == WS_OK)
+        return true;
+    REQUEST_LOG(&ex->r, LOG_PROXY_HTTP, LEVEL_WARN, 0, "no WebSocket handshake (%s): forwarded as an ordinary request / "
+                "WebSocket ハンドシェイクではないため通常の要求として転送します", ws_fault_text(fault));
+    return false;
+}
+
+static const char *describe(struct exchange *ex, enum ws_fault fault)
+{
+    struct span got = http_fields_get(&ex->answer.fields, "Upgrade");
+
+    if (!ex->r.proxy->upgrade || fault == WS_WRONG_UPGRADE)
+        return arena_printf(ex->arena, "Unexpected Upgrade: %s (expecting %s)", got.p ? http_escape_log(ex->arena, got) : "n/a",
+                            ex->r.proxy->upgrade ? ex->r.proxy->upgrade_protocol : "n/a");
+    return arena_printf(ex->arena, "Unexpected Upgrade: %s", ws_fault_text(fault));
+}
+
+static enum ws_fault check_answer(const struct exchange *ex)
+{
+    struct span asked = upgrade_asked(ex);
+    struct span key = ws_is_websocket(asked) ? http_fields_get(&ex->r.head.fields, "Sec-WebSocket-Key") : (struct span){ 0 };
+
+    return ex->r.proxy->upgrade ? ws_check_response(&ex->answer, asked, key) : WS_NO_UPGRADE;
+}
+
+/* ---- the tunnel's end ---- */
+
+/* The site may have gone with a reload; its log is held, its form is looked up in the snapshot of the day. */
+static struct log_target log_of(const struct passage *p)
+{
+    const struct vec *sites = &p->worker->epoch->snapshot->sites;
+
+    for (unsigned i = 0; i < sites->n; i++) {
+        const struct site *s = sites->items[i];
+        if (s->log.sink == p->sink)
+            return s->log;
+    }
+    if (p->worker->epoch->snapshot->main->log.sink == p->sink)
+        return p->worker->epoch->snapshot->main->log;
+    return (struct log_target){ .sink = p->sink, .levels = p->levels };
+}
+
+static void say_end(const struct passage *p, const struct tunnel_report *r)
+{
+    struct log_target log = log_of(p);
+    const char *who = r->who == TUNNEL_CLIENT ? "client" : "backend";
+    double idle[2] = { (double)r->idle_ms[0] / 1000, (double)r->idle_ms[1] / 1000 };
+
+    if (r->why == TUNNEL_IDLE)
+        LOG_AT(&log, LOG_PROXY, LEVEL_INFO, 0, 0, p->client,
+               "tunnel to %s closed: nothing moved for %.0f s (Timeout/ProxyTimeout); %s silent longest (client %.0f s, backend %.0f s) / "
+               "無通信のためトンネルを閉じました", p->url, (double)p->idle_ms / 1000, who, idle[0], idle[1]);
+    else if (r->why == TUNNEL_CLIENT_ERROR || r->why == TUNNEL_BACKEND_ERROR)
+        LOG_AT(&log, LOG_PROXY, LEVEL_INFO, 0, r->os_error, p->client, "tunnel to %s closed: %s failed after %.1f s / %s側の障害でトンネルを閉じました",
+               p->url, who, (double)r->lasted_ms / 1000, r->who == TUNNEL_CLIENT ? "クライアント" : "バックエンド");
+    else
+        LOG_AT(&log, LOG_PROXY, LEVEL_DEBUG, 0, 0, p->client, "tunnel to %s closed: %s after %.1f s", p->url, tunnel_end_text(r->why),
+               (double)r->lasted_ms / 1000);
+}
+
+static void on_tunnel_end(void *owner, const struct tunnel_report *r)
+{
+    struct passage *p = owner;
+    bool aborted = r->why == TUNNEL_CLIENT_ERROR;
+
+    say_end(p, r);
+    if (p->record)
+        logs_finish(p->record, p->head_in + r->bytes[TUNNEL_CLIENT], p->head_out + r->bytes[TUNNEL_BACKEND], r->lasted_ms * 1000,
+                    loop_wall_us(p->worker->loop), aborted);
+    log_sink_drop(p->sink);
+    origin_release(p->origin);
+    worker_check_drained(p->worker);
+    free(p);
+}
+
+/* ---- the hand-over ---- */
+
+static struct passage *new_passage(struct exchange *ex)
+{
+    const struct log_target *log = request_log(&ex->r);
+    const struct proxy_target *t = ex->r.proxy;
+    size_t n = strlen(t->url) < 200 ? strlen(t->url) : 200; /* a hint for people, not a record */
+    struct passage *p = base_alloc(sizeof(*p) + n + 1);
+
+    p->worker = ex->worker;
+    p->origin = ex->upstream->origin;
+    p->sink = log_sink_again(log->sink);
+    p->levels = log->levels;
+    p->record = logs_prepare(&ex->r);
+    p->head_in = ex->r.bytes_in;
+    p->head_out = ex->r.bytes_out;
+    p->idle_ms = t->tunnel_idle_ms;
+    snprintf(p->client, sizeof(p->client), "%.47s", ex->r.peer->text); /* [IPv6]:port fits */
+    memcpy(p->url, t->url, n);
+    return p;
+}
+
+static void add_101(struct exchange *ex)
+{
+    struct buf *out = &ex->client->out;
+    size_t before = buf_len(out);
+
+    buf_adds(out, "HTTP/1.1 101 Switching Protocols\r\n");
+    HTTP_EACH_FIELD(f, &ex->r.out) {
+        if (span_ieq_str(f->name, "Upgrade") || span_ieq_str(f->name, "Connection") || span_ieq_str(f->name, "Content-Length"))
+            continue;
+        buf_printf(out, "%.*s: %.*s\r\n", (int)f->name.n, f->name.p, (int)f->value.n, f->value.p);
+    }
+    buf_printf(out, "Upgrade: %.*s\r\nConnection: Upgrade\r\n\r\n", (int)http_fields_get(&ex->answer.fields, "Upgrade").n,
+               http_fields_get(&ex->answer.fields, "Upgrade").p);
+    ex->r.bytes_out += buf_len(out) - before;
+}
+
+static struct buf take_buf(struct buf *b)
+{
+    struct buf taken = *b;
+    *b = (struct buf){ 0 };
+    return taken;
+}
+
+static void open_tunnel(struct exchange *ex)
+{
+    struct client *c = ex->client;
+    struct upstream *u = ex->upstream;
+    struct worker *w = ex->worker;
+    struct tunnel_start start = { .on_end = on_tunnel_end };
+
+    start.policy = (struct tunnel_policy){ .idle_ms = ex->r.proxy->tunnel_idle_ms,
+                                           .half_close = !request_env(&ex->r, "proxy-nohalfclose"),
+                                           .websocket = ws_is_websocket(upgrade_asked(ex)) };
+    start.owner = new_passage(ex);
+    start.owed = take_buf(&c->out);
+    start.early[TUNNEL_CLIENT] = take_buf(&c->in);
+    start.early[TUNNEL_BACKEND] = take_buf(&u->in);
+    ex->upstream = NULL;
+    start.backend = upstream_release(u);
+    exchange_free(ex);
+    start.client = client_release(c);
+    tunnel_open(w->tunnels, &start);
+}
+
+enum step_result upgrade_answered(struct exchange *ex)
+{
+    enum ws_fault fault = check_answer(ex);
+
+    if (fault != WS_OK) {
+        ex->r.status = proxy_error(&ex->r, 502, describe(ex, fault));
+        upstream_close(ex->upstream);
+        return STEP_REPLY;
+    }
+    ex->r.status = 101;
+    if (proxy_take_head(&ex->r, &ex->answer)) {
+        ex->r.status = 502;
+        upstream_close(ex->upstream);
+        return STEP_REPLY;
+    }
+    REQUEST_LOG(&ex->r, LOG_PROXY_HTTP, LEVEL_DEBUG, 10239, "HTTP: tunneling protocol %s", ex->r.proxy->upgrade_protocol);
+    ex->r.first_byte_ms = loop_now(ex->worker->loop);
+    add_101(ex);
+    if (client_flush(ex->client) < 0) {
+        exchange_abort(ex);
+        return STEP_DONE;
+    }
+    open_tunnel(ex);
+    return STEP_DONE;
+}

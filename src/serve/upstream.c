@@ -1,0 +1,229 @@
+/* Backends as one worker knows them: origins with their addresses, and pooled connections. Nothing is shared with other workers. */
+#include "server.h"
+
+#include <stdlib.h>
+
+#define IDLE_TTL_MS    60000  /* a pooled connection's idle life where ttl= says nothing */
+#define IDLE_MOST      64     /* pooled a backend where smax= and max= say nothing */
+#define ORIGIN_LIFE_MS 600000 /* an origin without connections is forgotten */
+
+/* ---- origins ---- */
+
+static char *origin_key(struct arena *a, const struct proxy_target *t, const char *source)
+{
+    const struct proxy_worker *w = t->worker;
+
+    return arena_printf(a, "%s|%s|%d|%s|%d|%d", t->unix_path ? t->unix_path : "", t->host, t->port, source ? source : "",
+                        w && w->keepalive, w ? (int)w->max : 0);
+}
+
+static struct origin *new_origin(const struct proxy_target *t, const char *key)
+{
+    struct origin *o = base_alloc(sizeof(*o));
+
+    o->key = base_strdup(key);
+    o->host = base_strdup(t->host);
+    o->unix_path = t->unix_path ? base_strdup(t->unix_path) : NULL;
+    o->port = t->port;
+    link_init(&o->idle);
+    link_init(&o->waiting);
+    return o;
+}
+
+struct origin *origin_of(struct exchange *ex)
+{
+    const struct proxy_target *t = ex->r.proxy;
+    char *key = origin_key(ex->arena, t, proxy_site_of(ex->r.site)->source_address);
+    struct origin *o = map_get(ex->worker->origins, key);
+
+    if (!o) {
+        o = new_origin(t, key);
+        map_set(ex->worker->origins, key, o);
+    }
+    o->used_ms = loop_now(ex->worker->loop);
+    return o;
+}
+
+static void free_origin(struct worker *w, struct origin *o)
+{
+    map_remove(w->origins, o->key);
+    free(o->key);
+    free(o->host);
+    free(o->unix_path);
+    free(o->addrs);
+    free(o);
+}
+
+void origin_release(struct origin *o)
+{
+    ASSERT(o->n_open > 0);
+    o->n_open--;
+    connect_next(o);
+}
+
+static bool refresh(void *arg, const char *key, void *value)
+{
+    struct origin *o = value;
+    (void)arg, (void)key;
+    o->stale = true;
+    return true;
+}
+
+void upstream_refresh_names(struct worker *w)
+{
+    map_each(w->origins, refresh, NULL);
+}
+
+/* ---- connections ---- */
+
+struct upstream *upstream_new(struct exchange *ex, struct origin *o, struct stream *s)
+{
+    struct upstream *u = base_alloc(sizeof(*u));
+
+    u->magic = UPSTREAM_MAGIC;
+    u->worker = ex->worker;
+    u->origin = o;
+    u->stream = s;
+    u->look.run = answer_on_look;
+    link_init(&u->link);
+    s->owner = u;
+    s->on_ready = answer_on_ready;
+    return u;
+}
+
+static void leave_pool(struct upstream *u)
+{
+    if (!link_empty(&u->link)) {
+        link_remove(&u->link);
+        u->origin->n_idle--;
+    }
+}
+
+/* All but the stream and the slot. */
+static void free_upstream(struct upstream *u)
+{
+    if (u->exchange)
+        u->exchange->upstream = NULL;
+    leave_pool(u);
+    task_cancel(&u->look);
+    buf_release(&u->in);
+    buf_release(&u->out);
+    u->magic = 0;
+    loop_defer(u->worker->loop, free, u);
+}
+
+void upstream_close(struct upstream *u)
+{
+    struct origin *o = u->origin;
+
+    CHECK_MAGIC(u, UPSTREAM_MAGIC);
+    stream_close(u->stream);
+    free_upstream(u);
+    origin_release(o);
+}
+
+struct stream *upstream_release(struct upstream *u)
+{
+    struct stream *s = u->stream;
+
+    CHECK_MAGIC(u, UPSTREAM_MAGIC);
+    free_upstream(u);
+    return s;
+}
+
+void upstream_attach(struct exchange *ex, struct upstream *u)
+{
+    const struct proxy_worker *w = ex->r.proxy->worker;
+
+    CHECK_MAGIC(u, UPSTREAM_MAGIC);
+    leave_pool(u);
+    u->exchange = ex;
+    u->scan = (struct http_scan){ 0 };
+    u->ttl_ms = w && w->ttl_us ? (uint64_t)w->ttl_us / 1000 : IDLE_TTL_MS;
+    u->idle_most = w && w->smax > 0 ? (unsigned)w->smax : w && w->max > 0 ? (unsigned)w->max : IDLE_MOST;
+    ex->upstream = u;
+}
+
+void upstream_keep(struct upstream *u)
+{
+    struct origin *o = u->origin;
+
+    CHECK_MAGIC(u, UPSTREAM_MAGIC);
+    if (o->n_idle >= u->idle_most || (u->stream->ready & (STREAM_EOF | STREAM_FAILED)) || !link_empty(&o->waiting)) {
+        upstream_close(u); /* a waiting one dials anew in the freed slot */
+        return;
+    }
+    u->exchange->upstream = NULL;
+    u->exchange = NULL;
+    u->served++;
+    u->reused = true;
+    u->idle_since_ms = loop_now(u->worker->loop);
+    buf_release(&u->in);
+    buf_release(&u->out);
+    link_push(&o->idle, &u->link);
+    o->n_idle++;
+}
+
+/* The one used last is the likeliest to be alive. */
+struct upstream *upstream_pooled(struct origin *o)
+{
+    return link_empty(&o->idle) ? NULL : CONTAINER_OF(o->idle.prev, struct upstream, link);
+}
+
+/* ---- sweeping ---- */
+
+static void sweep_idle(struct origin *o, uint64_t now)
+{
+    while (!link_empty(&o->idle)) {
+        struct upstream *u = CONTAINER_OF(o->idle.next, struct upstream, link);
+        if (now - u->idle_since_ms < u->ttl_ms)
+            return;
+        upstream_close(u);
+    }
+}
+
+struct sweep {
+    struct worker *worker;
+    uint64_t now;
+    struct origin *unused; /* one a round: a map is not changed while it is walked */
+};
+
+static bool sweep_origin(void *arg, const char *key, void *value)
+{
+    struct sweep *s = arg;
+    struct origin *o = value;
+
+    (void)key;
+    sweep_idle(o, s->now);
+    if (!o->n_open && !o->n_idle && link_empty(&o->waiting) && s->now - o->used_ms > ORIGIN_LIFE_MS)
+        s->unused = o;
+    return true;
+}
+
+void upstream_sweep(struct worker *w)
+{
+    struct sweep s = { w, loop_now(w->loop), NULL };
+
+    map_each(w->origins, sweep_origin, &s);
+    if (s.unused)
+        free_origin(w, s.unused);
+}
+
+static bool pick_first(void *arg, const char *key, void *value)
+{
+    (void)key;
+    *(struct origin **)arg = value;
+    return false;
+}
+
+void upstream_close_all(struct worker *w)
+{
+    for (struct origin *o = NULL;; o = NULL) {
+        map_each(w->origins, pick_first, &o);
+        if (!o)
+            return;
+        while (!link_empty(&o->idle))
+            upstream_close(CONTAINER_OF(o->idle.next, struct upstream, link));
+        free_origin(w, o);
+    }
+}

@@ -1,0 +1,166 @@
+/* What -S, -M, -l, -L and -D DUMP_… show, in httpd's forms (config.c, show_overrides; mod_so.c; mod_unixd.c). */
+#include "tools.h"
+
+#include <grp.h>
+#include <pwd.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/* ---- directives ------------------------------------------------------------------------------------------- */
+
+static void print_where(unsigned where)
+{
+    bool outside = where & IN_SITES, inside = where & (IN_PLACES | IN_LIMIT);
+    const char *place = outside && inside ? "anywhere"
+                        : outside         ? "only outside <Directory>, <Files>, <Location>, or <If>"
+                                          : "only inside <Directory>, <Files>, <Location>, or <If>";
+    printf("\tAllowed in *.conf %s%s\n", place, where & IN_HTACCESS ? " and in .htaccess" : "");
+}
+
+static void print_directive(const struct directive *d, const struct module *m)
+{
+    static const char *const classes[] = {
+        [CONF_WORKS] = "works / 有効",
+        [CONF_NO_EFFECT] = "accepted, has no effect / 受理、効果なし",
+        [CONF_REFUSED] = "refused / 拒否",
+    };
+    printf("%s (%s)\n", d->name, m->source ? m->source : "not contained");
+    if (d->help)
+        printf("\t%s\n", d->help);
+    print_where(d->where);
+    printf("\tWeir: %s%s%s\n", classes[d->class], d->why ? ": " : "", d->why ? d->why : "");
+}
+
+static bool has_row(const struct module *const *modules, const char *name)
+{
+    for (; *modules; modules++)
+        for (const struct directive *d = (*modules)->directives; d && d->name; d++)
+            if (strcmp(d->name, name) == 0)
+                return true;
+    return false;
+}
+
+static const struct module *find(const struct module *const *modules, const char *identifier)
+{
+    while (*modules && !((*modules)->name && strcmp((*modules)->name, identifier) == 0))
+        modules++;
+    return *modules;
+}
+
+/* The words that act while a file is read have no rows, but some have both. */
+static void print_language(const struct module *const *modules)
+{
+    const char *help, *module, *name;
+    for (unsigned i = 0; (name = conf_language(i, &help, &module)); i++) {
+        const struct directive row = { .name = name, .where = IN_ANY | IN_HTACCESS, .help = help };
+        const struct module *m = find(modules, module);
+        if (m && !has_row(modules, name))
+            print_directive(&row, m);
+    }
+}
+
+void dump_directives(const struct module *const *modules)
+{
+    print_language(modules);
+    for (const struct module *const *m = modules; *m; m++)
+        for (const struct directive *d = (*m)->directives; d && d->name; d++)
+            print_directive(d, *m);
+}
+
+/* ---- modules ------------------------------------------------------------------------------------------------ */
+
+void dump_contained(const struct module *const *modules)
+{
+    printf("Compiled in modules:\n");
+    for (; *modules; modules++)
+        if ((*modules)->source)
+            printf("  %s\n", (*modules)->source);
+}
+
+static bool print_shared(void *modules, const char *name, void *value)
+{
+    const struct module *m = find(modules, name);
+    (void)value;
+    if (m && !m->static_in_httpd)
+        printf(" %s (shared)\n", name);
+    return true;
+}
+
+/* Without a LoadModule line in the configuration all that Weir contains is there, as if linked in. */
+void dump_loaded(const struct snapshot *s)
+{
+    const struct map *loaded = s->reading->loaded;
+    printf("Loaded Modules:\n");
+    for (const struct module *const *m = s->modules; *m; m++)
+        if ((*m)->name && (!loaded || (*m)->static_in_httpd))
+            printf(" %s (static)\n", (*m)->name);
+    if (loaded)
+        map_each(loaded, print_shared, (void *)s->modules);
+}
+
+/* ---- files and sites ------------------------------------------------------------------------------------------ */
+
+void dump_includes(const struct snapshot *s)
+{
+    const struct vec *includes = &s->reading->includes;
+    printf("Included configuration files:\n");
+    for (unsigned i = 0; i < includes->n; i++) {
+        const struct conf_include *f = includes->items[i];
+        printf("%*s", 2 * ((int)f->depth + 1), "");
+        if (f->line)
+            printf("(%d) %s\n", f->line, f->file);
+        else
+            printf("(*) %s\n", f->file);
+    }
+}
+
+void dump_sites(const struct snapshot *s)
+{
+    struct buf out = { 0 };
+    snapshot_dump_sites(s, &out);
+    fwrite(buf_head(&out), 1, buf_len(&out), stdout);
+    buf_release(&out);
+}
+
+/* ---- run settings ------------------------------------------------------------------------------------------------ */
+
+static bool print_define(void *arg, const char *name, void *value)
+{
+    const char *text = value;
+    (void)arg;
+    printf("Define: %s%s%s\n", name, *text ? "=" : "", text);
+    return true;
+}
+
+/* "#33" is a number. Without root Weir stays who it is. */
+static void print_user(const char *user)
+{
+    const struct passwd *p = user && user[0] != '#' ? getpwnam(user) : NULL;
+    unsigned long id = p ? p->pw_uid : user && user[0] == '#' ? strtoul(user + 1, NULL, 10) : geteuid();
+    if (!p)
+        p = getpwuid((uid_t)id);
+    printf("User: name=\"%s\" id=%lu%s\n", p ? p->pw_name : "?", id, geteuid() == 0 ? "" : " not_used");
+}
+
+static void print_group(const char *group)
+{
+    const struct group *g = group && group[0] != '#' ? getgrnam(group) : NULL;
+    unsigned long id = g ? g->gr_gid : group && group[0] == '#' ? strtoul(group + 1, NULL, 10) : getegid();
+    if (!g)
+        g = getgrgid((gid_t)id);
+    printf("Group: name=\"%s\" id=%lu%s\n", g ? g->gr_name : "?", id, geteuid() == 0 ? "" : " not_used");
+}
+
+void dump_run(const struct snapshot *s)
+{
+    const struct core_site *core = core_site_of(s->main);
+    printf("ServerRoot: \"%s\"\n", s->reading->root);
+    if (core->document_root)
+        printf("Main DocumentRoot: \"%s\"\n", core->document_root);
+    printf("Main ErrorLog: \"%s\"\n", s->main->log.sink ? log_sink_spec(s->main->log.sink) : "/dev/stderr");
+    if (core->pid_file)
+        printf("PidFile: \"%s\"\n", core->pid_file);
+    map_each(s->reading->defines, print_define, NULL);
+    print_user(core->user);
+    print_group(core->group);
+}

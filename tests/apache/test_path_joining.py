@@ -1,0 +1,60 @@
+"""The request line that the backend sees: joining, decoding and encoding, nocanon, encoded slashes."""
+import pytest
+
+from apache import Pair, get
+
+TO = "http://127.0.0.1:@A@"
+PATHS = ["/app", "/app/", "/app/x", "/app//x", "/app/./x", "/app/a/../x", "/app/x?q=1&r=%20", "/app/x?", "/app/%41%7e%5e%2B+;p=1",
+         "/app/a%20b", "/app/%C3%A4/\xe4", "/app/a%3Fb%23c", "/app/%25", "/app/%2541", "/app/a%2Fb", "/app/a%5Cb", "/%61pp/x",
+         "/app/:@&=$,!*'()", "/app/%22%3C%3E%7B%7D%7C%60"]
+LINES = [
+    ("bare", "ProxyPass /app " + TO),
+    ("slash", "ProxyPass /app " + TO + "/"),
+    ("both slashes", "ProxyPass /app/ " + TO + "/"),
+    ("path", "ProxyPass /app " + TO + "/deep/er"),
+    ("path from a slash", "ProxyPass /app/ " + TO + "/deep"),
+    ("root", "ProxyPass / " + TO + "/"),
+    ("nocanon", "ProxyPass /app " + TO + "/n nocanon"),
+    ("noquery", "ProxyPass /app " + TO + "/n noquery"),
+    ("nodecode", "AllowEncodedSlashes NoDecode\nProxyPass /app " + TO + "/n"),
+    ("decode", "AllowEncodedSlashes On\nProxyPass /app " + TO + "/n"),
+    ("nodecode nocanon", "AllowEncodedSlashes NoDecode\nProxyPass /app " + TO + "/n nocanon"),
+    ("no merging", "MergeSlashes Off\nProxyPass /app " + TO + "/n"),
+    ("match", "ProxyPassMatch ^/app/(.*)$ " + TO + "/m/$1"),
+    ("match nocanon", "ProxyPassMatch ^/app/(.*)$ " + TO + "/m/$1 nocanon"),
+    ("match appended", "ProxyPassMatch ^/app " + TO + "/m"),
+    ("location", "<Location /app>\nProxyPass " + TO + "/l\n</Location>"),
+    ("location with a slash", "<Location /app/>\nProxyPass " + TO + "/l/\n</Location>"),
+]
+ROWS = [("%s %s" % (name, path), line, get(path)) for name, line in LINES for path in PATHS]
+# What runs into the host: the name that is looked up does not exist, or the port is none.
+JOINED = [
+    ("letters behind a port", "ProxyPass /ws/ ws://127.0.0.1:@A@", get("/ws/a"), 500),
+    ("digits behind a port", "ProxyPass /ws/ http://127.0.0.1:@A@", get("/ws/99999"), 400),
+    ("a segment behind a host", "ProxyPass /ws/ http://127.0.0.1", get("/ws/.invalid"), 500),
+    ("a blank in a raw path", "ProxyPassMatch ^/ws/(.*)$ \"" + TO + "/a $1\" nocanon", get("/ws/x"), 403),
+]
+
+
+@pytest.fixture(scope="module")
+def pair():
+    return Pair(ROWS + JOINED)
+
+
+@pytest.mark.parametrize("line", LINES, ids=[n for n, _ in LINES])
+def test_joins_as_apache(pair, line):
+    reached = 0
+    for path in PATHS:
+        apache, weir = pair.of("%s %s" % (line[0], path))
+        assert (weir.status, weir.seen) == (apache.status, apache.seen), path
+        reached += apache.status == 200
+    assert reached >= 5
+
+
+@pytest.mark.parametrize("row", JOINED, ids=[r[0] for r in JOINED])
+def test_what_runs_into_the_host(pair, row):
+    apache, weir = pair.of(row[0])
+    assert apache.status == row[3], apache.raw
+    assert weir.status == apache.status, weir.raw
+    assert [l.ah for l in pair.logs["weir", row[0]] if l.level in ("error", "warn")] == \
+           [l.ah for l in pair.logs["apache", row[0]] if l.level in ("error", "warn")]

@@ -1,0 +1,651 @@
+"""The end-to-end harness: the real weir among real peers, on ports that the kernel chose.
+
+A story usually plays both ends itself, in order: `weir.connect()` is a client's raw connection, `backend.accept()` the
+connection that Weir makes in turn, and both are a Wire, which keeps every byte it saw. Where a story needs a backend
+that answers by itself there is `Backend(script)`, and `websockets_echo()` and `npm_echo()` for real WebSocket servers.
+"""
+import base64
+import contextlib
+import hashlib
+import os
+import queue
+import re
+import select
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import tempfile
+import threading
+import time
+
+import pytest
+
+WEIR = os.environ.get("WEIR", "")
+NPM = os.environ.get("WEIR_NPM", "")
+PATIENCE = 20 # seconds that anything may take before the story is called broken; sanitizers are slow
+GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+KEY = b"dGhlIHNhbXBsZSBub25jZQ==" # of RFC 6455 1.3
+FAULTS = re.compile(r"Sanitizer|runtime error:|ASSERT|assertion|core dumped", re.I)
+
+if not WEIR:
+    pytest.skip("WEIR=path of the program is not set", allow_module_level=True)
+
+
+def until(condition, what, timeout=PATIENCE):
+    """For what has no event of its own to wait for (a log's line, a process's size)."""
+    end = time.monotonic() + timeout
+    while True:
+        found = condition()
+        if found:
+            return found
+        assert time.monotonic() < end, "waited %d s in vain for %s" % (timeout, what)
+        time.sleep(0.01)
+
+
+def free_port():
+    with socket.socket() as s:
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+# ---- messages ---------------------------------------------------------------------------------------------------
+
+class Message:
+    """A head in parts, and the body when it was read too."""
+
+    def __init__(self, head):
+        lines = head.split(b"\r\n")
+        self.raw = head
+        self.line = lines[0].decode("latin-1")
+        self.fields = []
+        for line in lines[1:]:
+            if line:
+                name, _, value = line.decode("latin-1").partition(":")
+                self.fields.append((name, value.strip()))
+        self.body = b""
+        self.trailers = []
+
+    @property
+    def status(self):
+        return int(self.line.split(" ")[1])
+
+    @property
+    def names(self):
+        return [name for name, _ in self.fields]
+
+    def all(self, name):
+        return [v for n, v in self.fields if n.lower() == name.lower()]
+
+    def get(self, name):
+        found = self.all(name)
+        return found[0] if found else None
+
+    def __contains__(self, name):
+        return bool(self.all(name))
+
+    def __repr__(self):
+        return "<%s %r %d bytes>" % (self.line, self.fields, len(self.body))
+
+
+def request(method="GET", path="/", fields=(), body=b"", host="example.com", version="1.1"):
+    lines = ["%s %s HTTP/%s" % (method, path, version)]
+    if host is not None:
+        lines.append("Host: %s" % host)
+    lines += ["%s: %s" % field for field in fields]
+    return "\r\n".join(lines + ["", ""]).encode("latin-1") + body
+
+
+def answer(status=200, body=b"hello", fields=(), reason="Whatever", length=True):
+    lines = ["HTTP/1.1 %d %s" % (status, reason)] + ["%s: %s" % field for field in fields]
+    if length:
+        lines.append("Content-Length: %d" % len(body))
+    return "\r\n".join(lines + ["", ""]).encode("latin-1") + body
+
+
+def handshake(path="/", fields=(), host="example.com", key=KEY.decode()):
+    return request("GET", path, [("Upgrade", "websocket"), ("Connection", "Upgrade"), ("Sec-WebSocket-Key", key),
+                                 ("Sec-WebSocket-Version", "13"), *fields], host=host)
+
+
+def accept_of(key):
+    key = key.encode() if isinstance(key, str) else key
+    return base64.b64encode(hashlib.sha1(key + GUID).digest()).decode()
+
+
+def switching(head=None, fields=()):
+    """The 101 that belongs to a handshake."""
+    key = head.get("Sec-WebSocket-Key") if head else KEY
+    return answer(101, b"", [("Upgrade", "websocket"), ("Connection", "Upgrade"), ("Sec-WebSocket-Accept", accept_of(key)),
+                             *fields], reason="Switching Protocols", length=False)
+
+
+# ---- frames -----------------------------------------------------------------------------------------------------
+
+CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
+
+
+def frame(opcode, payload=b"", fin=True, masked=False):
+    n = len(payload)
+    head = bytes([(0x80 if fin else 0) | opcode])
+    mask_bit = 0x80 if masked else 0
+    if n < 126:
+        head += bytes([mask_bit | n])
+    elif n < 65536:
+        head += struct.pack(">BH", mask_bit | 126, n)
+    else:
+        head += struct.pack(">BQ", mask_bit | 127, n)
+    if not masked:
+        return head + payload
+    mask = b"\x11\x22\x33\x44"
+    return head + mask + xor(payload, mask)
+
+
+def xor(payload, mask):
+    n = len(payload)
+    long_mask = (mask * (n // 4 + 1))[:n]
+    return (int.from_bytes(payload, "big") ^ int.from_bytes(long_mask, "big")).to_bytes(n, "big")
+
+
+def close_frame(code=1000, masked=False):
+    return frame(CLOSE, struct.pack(">H", code), masked=masked)
+
+
+# ---- wires ------------------------------------------------------------------------------------------------------
+
+class Wire:
+    """One raw connection, either side. `seen` is every byte that came."""
+
+    def __init__(self, sock, timeout=PATIENCE):
+        self.socket = sock
+        self.socket.settimeout(timeout)
+        if sock.family != socket.AF_UNIX:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.seen = bytearray()
+        self.buffer = bytearray()
+        self.ended = False
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def send(self, *pieces):
+        for piece in pieces:
+            self.socket.sendall(piece)
+        return self
+
+    def fill(self, timeout=None):
+        """Reads once; False at the end."""
+        if timeout is not None:
+            self.socket.settimeout(timeout)
+        try:
+            more = self.socket.recv(1 << 18)
+        finally:
+            if timeout is not None:
+                self.socket.settimeout(PATIENCE)
+        self.ended = not more
+        self.seen += more
+        self.buffer += more
+        return bool(more)
+
+    def take(self, n):
+        taken = bytes(self.buffer[:n])
+        del self.buffer[:n]
+        return taken
+
+    def read(self, n):
+        while len(self.buffer) < n:
+            assert self.fill(), "the connection ended after %r, %d bytes were due" % (bytes(self.buffer[:200]), n)
+        return self.take(n)
+
+    def read_until(self, end):
+        start = 0
+        while (at := self.buffer.find(end, start)) < 0:
+            start = max(0, len(self.buffer) - len(end))
+            assert self.fill(), "the connection ended before %r: %r" % (end, bytes(self.buffer[:200]))
+        return self.take(at + len(end))
+
+    def read_all(self):
+        while self.fill():
+            pass
+        return self.take(len(self.buffer))
+
+    def discard(self, n=None):
+        """Reads and forgets n bytes, or all to the end; returns how many and their digest."""
+        digest, count = hashlib.md5(), 0
+        while n is None or count < n:
+            if self.buffer:
+                piece = self.take(len(self.buffer) if n is None else n - count)
+            else:
+                piece = self.socket.recv(1 << 18 if n is None else min(1 << 18, n - count))
+                if not piece:
+                    break
+            digest.update(piece)
+            count += len(piece)
+        return count, digest.hexdigest()
+
+    def read_head(self):
+        return Message(self.read_until(b"\r\n\r\n"))
+
+    def read_chunked(self, message):
+        while True:
+            size = int(self.read_until(b"\r\n").split(b";")[0], 16)
+            if size == 0:
+                break
+            message.body += self.read(size)
+            assert self.read(2) == b"\r\n"
+        while (line := self.read_until(b"\r\n")) != b"\r\n":
+            message.trailers.append(line.decode("latin-1").strip())
+
+    def read_request(self):
+        m = self.read_head()
+        if (m.get("Transfer-Encoding") or "").lower() == "chunked":
+            self.read_chunked(m)
+        elif m.get("Content-Length"):
+            m.body = self.read(int(m.get("Content-Length")))
+        return m
+
+    def read_response(self, method="GET"):
+        m = self.read_head()
+        if method == "HEAD" or m.status < 200 or m.status in (204, 304):
+            return m
+        if (m.get("Transfer-Encoding") or "").lower() == "chunked":
+            self.read_chunked(m)
+        elif "Content-Length" in m:
+            m.body = self.read(int(m.get("Content-Length")))
+        else:
+            m.body = self.read_all()
+        return m
+
+    def read_frame(self):
+        """(opcode, payload, fin), unmasked."""
+        first, second = self.read(2)
+        n = second & 127
+        if n == 126:
+            n = struct.unpack(">H", self.read(2))[0]
+        elif n == 127:
+            n = struct.unpack(">Q", self.read(8))[0]
+        mask = self.read(4) if second & 128 else None
+        payload = self.read(n)
+        return first & 15, xor(payload, mask) if mask else payload, bool(first & 128)
+
+    def is_silent(self, seconds=0.3):
+        """Nothing comes and it does not end; the one place where time has to pass."""
+        return not self.buffer and not select.select([self.socket], [], [], seconds)[0]
+
+    def ends_within(self, seconds):
+        """The peer's FIN or RST comes in time; what comes before is kept."""
+        end = time.monotonic() + seconds
+        try:
+            while self.fill(max(0.001, end - time.monotonic())):
+                pass
+            return True
+        except ConnectionError:
+            self.ended = True
+            return True
+        except (TimeoutError, socket.timeout):
+            return False
+
+    def half_close(self):
+        self.socket.shutdown(socket.SHUT_WR)
+        return self
+
+    def reset(self):
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.socket.close()
+
+    def close(self):
+        self.socket.close()
+
+
+# ---- backends ---------------------------------------------------------------------------------------------------
+
+def serve_hello(wire):
+    """A script: an ordinary keep-alive backend."""
+    with contextlib.suppress(AssertionError, OSError):
+        while True:
+            m = wire.read_request()
+            wire.send(answer(200, b"" if m.line.startswith("HEAD") else b"hello from %s" % m.line.split(" ")[1].encode()))
+
+
+def serve_echo(wire):
+    """A script: accepts any handshake and sends back, unmasked, whatever frame comes."""
+    with contextlib.suppress(AssertionError, OSError):
+        wire.send(switching(wire.read_head()))
+        while True:
+            opcode, payload, fin = wire.read_frame()
+            wire.send(frame(opcode, payload, fin))
+            if opcode == CLOSE:
+                return
+
+
+class Backend:
+    """A listening socket. Without a script the story accepts the connections itself; with one, a callable that is given
+    the Wire, each connection is served in a thread."""
+
+    def __init__(self, script=None, host="127.0.0.1", port=0, path=None):
+        if path:
+            self.socket = socket.socket(socket.AF_UNIX)
+            self.socket.bind(path)
+            os.chmod(path, 0o777)
+            self.port = 0
+        else:
+            self.socket = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            self.socket.bind((host, port))
+            self.port = self.socket.getsockname()[1]
+        self.socket.listen(1024)
+        self.wires = []
+        self.queue = queue.Queue()
+        self.script = script
+        threading.Thread(target=self.run, daemon=True).start()
+
+    def run(self):
+        while True:
+            try:
+                peer, _ = self.socket.accept()
+            except OSError:
+                return
+            wire = Wire(peer)
+            self.wires.append(wire)
+            if self.script:
+                threading.Thread(target=self.serve, args=(wire,), daemon=True).start()
+            else:
+                self.queue.put(wire)
+
+    def serve(self, wire):
+        with wire:
+            self.script(wire)
+
+    def accept(self, timeout=PATIENCE):
+        try:
+            return self.queue.get(timeout=timeout)
+        except queue.Empty:
+            raise AssertionError("no connection reached the backend within %d s" % timeout) from None
+
+    @property
+    def connections(self):
+        return len(self.wires)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def close(self):
+        with contextlib.suppress(OSError):
+            self.socket.shutdown(socket.SHUT_RDWR) # wakes the accepting thread
+        self.socket.close()
+        for wire in self.wires:
+            wire.close()
+
+
+@contextlib.contextmanager
+def websockets_echo(**options):
+    """python3-websockets' server; what it was asked is in `.paths` and `.heads`."""
+    import asyncio
+    import websockets
+
+    class Server:
+        heads, paths, port = [], [], 0
+
+    server, ready, loop = Server(), threading.Event(), asyncio.new_event_loop()
+
+    async def echo(socket_, _path=None):
+        server.heads.append(socket_.request_headers)
+        server.paths.append(socket_.path)
+        async for message in socket_:
+            await socket_.send(message)
+
+    async def main():
+        server.stop = loop.create_future()
+        async with websockets.serve(echo, "127.0.0.1", 0, max_size=None, **options) as listening:
+            server.port = listening.sockets[0].getsockname()[1]
+            ready.set()
+            await server.stop
+
+    thread = threading.Thread(target=lambda: loop.run_until_complete(main()), daemon=True)
+    thread.start()
+    assert ready.wait(PATIENCE)
+    yield server
+    loop.call_soon_threadsafe(server.stop.set_result, None)
+    thread.join(PATIENCE)
+
+
+NPM_ECHO = """
+const http = require('http'), { WebSocketServer } = require('ws');
+const server = http.createServer((q, a) => { a.end('plain ' + q.method + ' ' + q.url); });
+const sockets = new WebSocketServer({ server });
+sockets.on('connection', (s, q) => {
+  s.send(JSON.stringify({ url: q.url, headers: q.rawHeaders }));
+  s.on('message', (m, binary) => s.send(m, { binary }));
+});
+server.listen(0, '127.0.0.1', () => console.log(server.address().port));
+"""
+
+
+def run_node(script, *args, **options):
+    if not NPM or not os.path.exists(os.path.join(NPM, "ws", "package.json")) or not shutil.which("node"):
+        pytest.skip("npm's ws is not there: set WEIR_NPM to a node_modules that holds it (npm install ws)")
+    env = dict(os.environ, NODE_PATH=NPM)
+    return subprocess.Popen(["node", "-e", script, *args], env=env, text=True, stdout=subprocess.PIPE, **options)
+
+
+@contextlib.contextmanager
+def npm_echo():
+    """npm's ws: says first, in JSON, what it was asked, then echoes. Also answers plain requests."""
+    class Server:
+        pass
+
+    process = run_node(NPM_ECHO)
+    server = Server()
+    server.port = int(process.stdout.readline())
+    try:
+        yield server
+    finally:
+        process.terminate()
+        process.wait()
+        process.stdout.close()
+
+
+def with_hosts(folder, text):
+    """A prefix for Weir under which /etc/hosts says this."""
+    path = os.path.join(str(folder), "hosts")
+    with open(path, "w") as f:
+        f.write(text)
+    prefix = ["unshare", "-rm", "sh", "-c", 'mount --bind "$0" /etc/hosts && exec "$@"', path]
+    if subprocess.run([*prefix, "true"], capture_output=True).returncode:
+        pytest.skip("no mount namespace of our own here: /etc/hosts cannot be replaced")
+    return prefix
+
+
+# ---- weir -------------------------------------------------------------------------------------------------------
+
+PREAMBLE = [
+    ("ServerName", "ServerName main.example"),
+    ("Listen", "Listen 127.0.0.1:{port}"),
+    ("ErrorLog", "ErrorLog {dir}/error.log"),
+    ("LogLevel", "LogLevel info"),
+    ("PidFile", "PidFile {dir}/weir.pid"),
+    ("CustomLog", 'CustomLog {dir}/access.log "%h %v %m %U%q %>s in=%I out=%O body=%B us=%D %X"'),
+]
+
+
+def fill_in(text, values):
+    """{name} for the names that are given; Apache's own %{…} and ${…} stay."""
+    def value(found):
+        v = values.get(found.group(1), found.group(0))
+        return str(getattr(v, "port", v))
+    return re.sub(r"(?<![%$])\{(\w+)\}", value, text)
+
+
+class Weir:
+    """`with Weir('ProxyPass / ws://127.0.0.1:{backend}/', backend=b) as weir:` — {port} and {dir} are always there.
+
+    What a file needs besides (Listen, logs, PidFile …) is put in front of it unless it says so itself. The end of the
+    with-block stops it, and fails when it did not end well or a sanitizer spoke up."""
+
+    def __init__(self, config, *, args=(), env=None, popen=None, prefix=(), start=True, **values):
+        self.dir = tempfile.mkdtemp(prefix="weir-")
+        os.chmod(self.dir, 0o755)
+        self.port = values.pop("port", None) or free_port()
+        self.values = dict(values, port=self.port, dir=self.dir)
+        self.file = os.path.join(self.dir, "weir.conf")
+        self.args, self.popen, self.prefix = list(args), dict(popen or {}), list(prefix)
+        self.env = dict(os.environ, ASAN_OPTIONS="quarantine_size_mb=8:malloc_context_size=8", **(env or {}))
+        self.process = None
+        self.configure(config)
+        if start:
+            self.start()
+
+    def configure(self, config):
+        """Writes the file; a running server takes it at the next reload."""
+        top = re.sub(r"(?ims)^[ \t]*<(VirtualHost|Location)\b.*?^[ \t]*</\1>", "", config)
+        given = [line for name, line in PREAMBLE if not re.search(r"(?im)^[ \t]*%s\b" % name, top)]
+        with open(self.file, "w", encoding="utf-8", errors="surrogateescape") as f:
+            f.write(fill_in("\n".join(given) + "\n" + config + "\n", self.values))
+
+    # -- life
+
+    def start(self, wait=True):
+        self.stderr = open(os.path.join(self.dir, "stderr"), "ab")
+        self.process = subprocess.Popen([*self.prefix, WEIR, "-f", self.file, *self.args], stdin=subprocess.DEVNULL, stdout=self.stderr,
+                                        stderr=self.stderr, env=self.env, **self.popen)
+        if wait:
+            self.wait_listening()
+        return self
+
+    def wait_listening(self):
+        def listening():
+            assert self.process.poll() is None, "weir ended at once (%s): %s\n%s" % (
+                self.process.returncode, self.stderr_text(), self.error_log())
+            with socket.socket() as s:
+                return s.connect_ex(("127.0.0.1", self.port)) == 0
+        until(listening, "weir to listen")
+
+    def run(self, *args):
+        """The program once, to its end: `weir.run("-t")`."""
+        return subprocess.run([WEIR, "-f", self.file, *args], env=self.env, capture_output=True, text=True, timeout=PATIENCE)
+
+    @property
+    def pid(self):
+        return self.process.pid
+
+    def kill(self, number):
+        self.process.send_signal(number)
+
+    def reload(self, number=signal.SIGUSR1, good=True):
+        """Returns when the log says how it went: True for the new configuration in charge, False for refused."""
+        done = r"configuration \d+ (is in charge|stays in charge)"
+        before = len(re.findall(done, self.error_log()))
+        self.kill(number)
+        verdicts = until(lambda: re.findall(done, self.error_log())[before:], "the reload's verdict in the log")
+        assert verdicts[0].startswith("is") == good, self.error_log()[-2000:]
+
+    def wait(self, timeout=PATIENCE):
+        return self.process.wait(timeout)
+
+    def stop(self, number=signal.SIGTERM):
+        if self.process is None:
+            return
+        if self.process.poll() is None:
+            self.kill(number)
+        code = self.end_process()
+        said = self.stderr_text()
+        assert not FAULTS.search(said), said
+        assert code == 0, "weir ended with %s\n%s\n%s" % (code, said, self.error_log()[-2000:])
+
+    def end_process(self):
+        try:
+            return self.process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            raise AssertionError("weir did not end within %d s of SIGTERM" % PATIENCE) from None
+        finally:
+            self.stderr.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, *_):
+        if kind is None:
+            self.stop()
+            shutil.rmtree(self.dir, ignore_errors=True)
+            return
+        print("---- weir's error log\n%s\n---- its stderr\n%s" % (self.error_log()[-6000:], self.stderr_text()[-6000:]))
+        try:
+            self.stop()
+        except AssertionError as e: # the story's own failure is the one to report
+            print("---- and its end: %s" % e)
+
+    # -- what it says
+
+    def read(self, name):
+        try:
+            with open(os.path.join(self.dir, name), encoding="utf-8", errors="backslashreplace") as f:
+                return f.read()
+        except FileNotFoundError:
+            return ""
+
+    def stderr_text(self):
+        return self.read("stderr")
+
+    def error_log(self):
+        return self.read("error.log")
+
+    def access_log(self):
+        return self.read("access.log")
+
+    def wait_for_log(self, pattern, timeout=PATIENCE, name="error.log"):
+        """The first line that the pattern is found in."""
+        def line():
+            return next((x for x in self.read(name).split("\n") if re.search(pattern, x)), None)
+        return until(line, "%r in %s:\n%s" % (pattern, name, self.read(name)[-3000:]), timeout)
+
+    def wait_for_access(self, pattern="", timeout=PATIENCE):
+        return self.wait_for_log(pattern or ".", timeout, "access.log")
+
+    def rss(self):
+        """Resident bytes."""
+        with open("/proc/%d/status" % self.pid) as f:
+            return int(re.search(r"VmRSS:\s+(\d+)", f.read()).group(1)) * 1024
+
+    def descriptors(self):
+        return len(os.listdir("/proc/%d/fd" % self.pid))
+
+    # -- clients
+
+    def connect(self, port=None, receive_buffer=None):
+        s = socket.socket()
+        if receive_buffer:
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        s.settimeout(PATIENCE)
+        s.connect(("127.0.0.1", port or self.port))
+        return Wire(s)
+
+    def ask(self, raw, method="GET"):
+        """One request on a connection of its own."""
+        with self.connect() as c:
+            return c.send(raw).read_response(method)
+
+    def get(self, path="/", fields=(), host="example.com", method="GET"):
+        return self.ask(request(method, path, [*fields, ("Connection", "close")], host=host), method)
+
+    def tunnel(self, backend, path="/", **options):
+        """Client's and backend's Wire of a WebSocket that is open; the backend has no script."""
+        client = self.connect(**options).send(handshake(path))
+        peer = backend.accept()
+        peer.send(switching(peer.read_head()))
+        assert client.read_head().status == 101
+        return client, peer
+
+
+PROXY_ALL = """
+ProxyPass / ws://127.0.0.1:{backend}/
+"""

@@ -1,0 +1,243 @@
+"""The newcomer's way: `weir demo`, the page it names in a real browser, an echo, a chat, and Ctrl-C."""
+import contextlib
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import urllib.request
+
+import pytest
+
+from flow.harness import FAULTS, PATIENCE, WEIR, Wire, free_port, handshake, request, until
+
+FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+         "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", "--lang=en-US"]
+
+
+class Demo:
+    def __init__(self, *args):
+        self.dir = tempfile.mkdtemp(prefix="weir-test-")
+        self.out = open(os.path.join(self.dir, "out"), "w+")
+        self.process = subprocess.Popen([WEIR, "demo", *args], stdin=subprocess.DEVNULL, stdout=self.out, stderr=subprocess.STDOUT,
+                                        env=dict(os.environ, TMPDIR=self.dir), start_new_session=True)
+        self.url = until(lambda: self.find(r"(http://localhost:\d+/)\n"), "the page's address")
+        self.port = int(self.url.rstrip("/").rpartition(":")[2])
+        self.backend_port = int(self.find(r"ws://localhost:(\d+)/\n"))
+        until(lambda: self.find("resuming normal operations"), "weir to serve")
+
+    def said(self):
+        with open(self.out.name) as f:
+            return f.read()
+
+    def find(self, pattern):
+        assert self.process.poll() is None, self.said()
+        found = re.search(pattern, self.said())
+        return found and found.group(found.re.groups)
+
+    def stop(self, tell):
+        """Everything is gone with it: the backend, the ports, the files."""
+        if self.process.returncode is None:
+            tell()
+        assert self.process.wait(PATIENCE) == 0, self.said()
+        self.out.close()
+        assert not FAULTS.search(self.said()), self.said()
+        assert os.listdir(self.dir) == ["out"]
+        for port in (self.port, self.backend_port):
+            with socket.socket() as s:
+                assert s.connect_ex(("127.0.0.1", port)) != 0
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, *_):
+        try:
+            self.stop(self.process.terminate)
+        finally:
+            shutil.rmtree(self.dir)
+
+
+# ---- a browser: WebDriver (W3C) by hand --------------------------------------------------------------------------
+
+class Browser:
+    def __init__(self, driver):
+        self.driver = driver
+        self.profile = tempfile.mkdtemp(prefix="weir-chromium-")
+        options = {"args": [*FLAGS, "--user-data-dir=" + self.profile], "binary": shutil.which("chromium")}
+        answer = self.call("POST", driver + "/session",
+                           {"capabilities": {"alwaysMatch": {"browserName": "chrome", "goog:chromeOptions": options}}})
+        self.session = driver + "/session/" + answer["sessionId"]
+
+    @staticmethod
+    def call(method, url, body=None):
+        data = json.dumps(body).encode() if body is not None else None
+        asked = urllib.request.Request(url, data, {"Content-Type": "application/json"}, method=method)
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(asked, timeout=60) as answer:
+            return json.load(answer)["value"]
+
+    def open(self, url):
+        self.call("POST", self.session + "/url", {"url": url})
+
+    def open_tab(self):
+        """Returns its handle and goes there."""
+        handle = self.call("POST", self.session + "/window/new", {"type": "tab"})["handle"]
+        self.switch(handle)
+        return handle
+
+    def switch(self, handle):
+        self.call("POST", self.session + "/window", {"handle": handle})
+
+    def tab(self):
+        return self.call("GET", self.session + "/window")
+
+    def element(self, selector):
+        found = self.call("POST", self.session + "/element", {"using": "css selector", "value": selector})
+        return self.session + "/element/" + next(iter(found.values()))
+
+    def text(self, selector):
+        return self.call("GET", self.element(selector) + "/text")
+
+    def type(self, selector, text):
+        self.call("POST", self.element(selector) + "/clear", {})
+        self.call("POST", self.element(selector) + "/value", {"text": text})
+
+    def click(self, selector):
+        self.call("POST", self.element(selector) + "/click", {})
+
+    def wait_for(self, selector, pattern):
+        return until(lambda: re.search(pattern, self.text(selector)), "%r in %s: %r" % (pattern, selector, self.text(selector)))
+
+    def end(self):
+        self.call("DELETE", self.session)
+        shutil.rmtree(self.profile, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def driver():
+    if not shutil.which("chromedriver") or not shutil.which("chromium"):
+        pytest.skip("chromium and chromium-driver are not there")
+    port = free_port()
+    process = subprocess.Popen(["chromedriver", "--port=%d" % port], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    url = "http://127.0.0.1:%d" % port
+
+    def ready():
+        with contextlib.suppress(OSError):
+            return Browser.call("GET", url + "/status")["ready"]
+    until(ready, "chromedriver")
+    yield url
+    process.terminate()
+    process.wait(PATIENCE)
+
+
+@pytest.fixture
+def browser(driver):
+    b = Browser(driver)
+    yield b
+    b.end()
+
+
+def test_a_newcomer_gets_an_echo_and_a_chat(browser):
+    with Demo("-p", "0") as demo:
+        browser.open(demo.url)
+        browser.wait_for("#echo .state", "^● open$|^open$")
+        browser.type("#echo .text", "Grüße, 世界")
+        browser.click("#echo button.main")
+        browser.wait_for("#echo .log", r"→ Grüße, 世界\n← Grüße, 世界 +\(\d+\.\d ms\)")
+        browser.click("#echo .binary")
+        browser.wait_for("#echo .log", r"← \[65536 B =\]")
+
+        first = browser.tab()
+        browser.wait_for("#chat .log", "1 here")
+        browser.open_tab()
+        browser.open(demo.url)
+        browser.wait_for("#chat .log", "2 here")
+        browser.type("#chat .name", "花子")
+        browser.type("#chat .text", "聞こえますか")
+        browser.click("#chat button.main")
+        browser.wait_for("#chat .log", "花子: 聞こえますか")
+        browser.switch(first)
+        browser.wait_for("#chat .log", "2 here(?s:.*)花子: 聞こえますか")
+
+        browser.click("#echo .toggle")
+        browser.wait_for("#echo .why", "1000 normal.*, clean")
+        browser.click("#language")
+        browser.wait_for("#echo .why", "1000 正常終了.*、?正常")
+        browser.wait_for("#chat .state", "接続済み")
+        demo.stop(demo.process.terminate)
+        browser.wait_for("#chat .why", r"^\d{4} ")
+
+
+def test_control_c_ends_everything():
+    with Demo("-p", "0") as demo:
+        with socket.create_connection(("127.0.0.1", demo.port)) as s:
+            wire = Wire(s).send(handshake("/ws/echo"))
+            assert wire.read_head().status == 101
+            demo.stop(lambda: os.killpg(demo.process.pid, signal.SIGINT)) # as a terminal does: to the whole group
+            assert wire.ends_within(PATIENCE)
+
+
+def test_a_closed_terminal_ends_everything_though_weir_itself_reloads_on_hangup():
+    with Demo("-p", "0") as demo:
+        demo.stop(lambda: os.killpg(demo.process.pid, signal.SIGHUP))
+
+
+def test_the_backend_does_not_outlive_a_demo_that_was_killed():
+    with Demo("-p", "0") as demo:
+        demo.process.kill()
+        demo.process.wait(PATIENCE)
+
+        def gone():
+            with socket.socket() as s:
+                return s.connect_ex(("127.0.0.1", demo.backend_port)) != 0
+        until(gone, "the backend to end")
+        demo.process.returncode = 0 # it could not clean up
+        for name in set(os.listdir(demo.dir)) - {"out"}:
+            shutil.rmtree(os.path.join(demo.dir, name))
+
+
+def test_the_configuration_it_names_is_the_tutorials_on_loopback_and_can_be_edited():
+    with Demo("-p", "0") as demo:
+        path = demo.find(r": +(/\S+tutorial\.conf)\n")
+        with open(path) as f:
+            text = f.read()
+        b = demo.backend_port
+        tutorial = ("<VirtualHost *:%d>\n    ServerName example.com\n    ProxyPreserveHost On\n"
+                    "    ProxyPass /ws/ ws://localhost:%d/\n    ProxyPassReverse /ws/ ws://localhost:%d/\n"
+                    "    <Location /ws/>\n        Require all granted\n        Header set Upgrade \"websocket\"\n"
+                    "        Header set Connection \"Upgrade\"\n    </Location>\n") % (demo.port, b, b)
+        assert tutorial in text
+        assert set(re.findall(r"(?m)^Listen (\S+):\d+$", text)) <= {"127.0.0.1", "[::1]"}
+        assert subprocess.run([WEIR, "-t", "-f", path], timeout=PATIENCE, stderr=subprocess.DEVNULL).returncode == 0
+        with socket.create_connection(("127.0.0.1", demo.port)) as s, open(path, "a") as f:
+            wire = Wire(s).send(handshake("/ws/echo"))
+            assert wire.read_head().status == 101
+            f.write("ServerSignature Off\n")
+            f.flush()
+            demo.process.send_signal(signal.SIGUSR1)
+            until(lambda: demo.find("configuration 2 is in charge"), "the reload")
+            wire.send(b"\x89\x80" + bytes(4))
+            assert wire.read(2) == b"\x8a\x00"
+
+
+def test_a_port_that_was_asked_for_and_is_taken_is_said():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        done = subprocess.run([WEIR, "demo", "-p", str(port)], capture_output=True, text=True, timeout=PATIENCE)
+    assert done.returncode == 1 and "Address already in use" in done.stderr
+
+
+def test_without_a_port_it_takes_8080_or_says_that_it_took_another():
+    with contextlib.ExitStack() as stack:
+        taken = stack.enter_context(socket.socket())
+        with contextlib.suppress(OSError): # taken by another program: just as well
+            taken.bind(("127.0.0.1", 8080))
+            taken.listen()
+        demo = stack.enter_context(Demo())
+        assert demo.port != 8080 and demo.find("Port 8080 is taken")
+        with socket.create_connection(("127.0.0.1", demo.port)) as s:
+            assert Wire(s).send(request("GET", "/healthz")).read_response().body == b"ok\n"
