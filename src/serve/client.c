@@ -1,5 +1,5 @@
 /* A client connection of HTTP/1: reads heads, hands requests to exchanges, keeps alive, lingers. */
-#include "server.h"
+#include "tls_sites.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -80,11 +80,14 @@ static void set_site(struct client *c, int fd)
     c->epoch = epoch_hold(c->worker->epoch);
     c->choice = snapshot_choose(c->epoch->snapshot, small.family, small.ip, small.port);
     c->site = site_choose(c->choice, NULL, 0);
+    if (c->tls_site) /* a reload: the handshake's name again, among the new sites */
+        c->tls_site = site_choose(c->choice, tls_sni(c->stream), c->peer.local_port);
 }
 
 void client_accept(struct worker *w, int fd, const struct addr *peer)
 {
     struct client *c = base_alloc(sizeof(*c));
+    struct tls_context *tls;
 
     c->magic = CLIENT_MAGIC;
     c->worker = w;
@@ -94,11 +97,23 @@ void client_accept(struct worker *w, int fd, const struct addr *peer)
     c->next.run = on_next;
     c->head_begun_ms = loop_now(w->loop);
     link_push(&w->clients, &c->link);
-    c->stream = stream_tcp(w->loop, fd, on_client_ready, c);
+    tls = tls_sites_of(c->epoch->tls, c->site);
+    c->state = tls ? CLIENT_HANDSHAKING : CLIENT_READING;
+    c->stream = tls ? secure_accept(c, fd, tls, on_client_ready) : stream_tcp(w->loop, fd, on_client_ready, c);
     if (!c->stream)
         client_close(c);
+    else if (tls)
+        timer_set(w->loop, &c->timer, us_to_ms(core_site_of(c->site)->timeout_us));
     else
         arm_head_timer(c);
+}
+
+void client_begin(struct client *c)
+{
+    c->state = CLIENT_READING;
+    c->head_begun_ms = loop_now(c->worker->loop);
+    arm_head_timer(c);
+    loop_post(c->worker->loop, &c->next);
 }
 
 /* Everything of the connection but its stream. */
@@ -205,6 +220,12 @@ static void note_first_byte(struct client *c)
     arm_head_timer(c);
 }
 
+void client_refuse(struct client *c, const struct http_fault *fault)
+{
+    c->exchange = exchange_new(c);
+    start_exchange(c, HTTP_BAD, fault);
+}
+
 /* True when a request was begun (or refused); false when more bytes are needed. */
 static bool parse_head(struct client *c)
 {
@@ -265,6 +286,7 @@ static void on_client_ready(struct stream *s)
 
     CHECK_MAGIC(c, CLIENT_MAGIC);
     switch (c->state) {
+    case CLIENT_HANDSHAKING: secure_handshake_over(c); break;
     case CLIENT_READING: read_heads(c); break;
     case CLIENT_BUSY: exchange_on_client(c->exchange); break;
     case CLIENT_LINGERING: linger_on(c); break;

@@ -55,7 +55,8 @@ static enum step_result choose_site(struct exchange *ex)
     r->host_port = host.port;
     r->site = site_choose(ex->client->choice, host.name, r->host_port);
     r->place = &r->site->place;
-    return STEP_NEXT;
+    r->status = secure_check_site(ex->client, r->site, host.name);
+    return r->status ? refuse(ex, r->status) : STEP_NEXT;
 }
 
 /* ---- the path ---- */

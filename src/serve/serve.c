@@ -1,5 +1,5 @@
 /* The control thread: start, signals, reload, stop. It touches no request; workers are spoken to through their loops. */
-#include "server.h"
+#include "tls_sites.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -96,6 +96,20 @@ static bool start_sockets(struct server *s)
     return false;
 }
 
+/* Keys are read while there are the rights to. */
+static bool start_tls(struct server *s)
+{
+    char *error = NULL;
+
+    s->tls = tls_sites_new(s->snapshot, &error);
+    if (s->tls)
+        return true;
+    fprintf(stderr, "%s\nAH00016: Configuration Failed\n", error);
+    LOG_SERVER(LOG_SSL, LEVEL_EMERG, 0, "%s", error);
+    free(error);
+    return false;
+}
+
 static bool write_pid_file(struct server *s, enum serve_mode mode)
 {
     if (!core_site_of(s->snapshot->main)->pid_file && mode != SERVE_DAEMON)
@@ -124,7 +138,7 @@ static void start_workers(struct server *s)
 {
     s->workers = base_alloc(s->n_workers * sizeof(*s->workers));
     for (unsigned i = 0; i < s->n_workers; i++)
-        s->workers[i] = worker_start(s, i, s->snapshot);
+        s->workers[i] = worker_start(s, i);
     sockets_use(s, s->starting);
     s->starting = NULL;
 }
@@ -144,16 +158,19 @@ static void say_notices(const struct snapshot *s)
     }
 }
 
-static void take_over(struct server *s, struct snapshot *next, struct sockets *sockets)
+static void take_over(struct server *s, struct snapshot *next, struct sockets *sockets, struct tls_sites *tls)
 {
     struct snapshot *old = s->snapshot;
+
+    tls_sites_drop(s->tls);
+    s->tls = tls;
 
     next->generation = old->generation + 1;
     s->snapshot = next;
     log_main = next->main->log;
     log_reopen_all();
     for (unsigned i = 0; i < s->n_workers; i++)
-        worker_publish(s->workers[i], next);
+        worker_publish(s->workers[i], next, tls);
     sockets_use(s, sockets);
     say_notices(next);
     LOG_SERVER(LOG_MPM_EVENT, LEVEL_NOTICE, 493, "configuration %u is in charge, tunnels go on / 設定 %u に切り替えました(トンネルは継続)",
@@ -174,13 +191,15 @@ static void reload(struct server *s)
     struct conf_error error = { 0 };
     struct snapshot *next = conf_load(s->options, a, &error);
     char *why = NULL;
-    struct sockets *sockets = next ? sockets_open(s, next, &why) : NULL;
+    struct tls_sites *tls = next ? tls_sites_new(next, &why) : NULL;
+    struct sockets *sockets = tls ? sockets_open(s, next, &why) : NULL;
 
     notify_state("RELOADING=1");
     if (sockets) {
-        take_over(s, next, sockets);
+        take_over(s, next, sockets, tls);
     } else {
         keep_old(s, next ? why : conf_error_text(a, &error));
+        tls_sites_drop(tls);
         if (next)
             snapshot_drop(next);
     }
@@ -262,6 +281,7 @@ static void end_server(struct server *s)
     log_writer_stop();
     log_main = (struct log_target){ .levels = log_main.levels };
     sockets_free(s->sockets);
+    tls_sites_drop(s->tls);
     snapshot_drop(s->snapshot);
     free(s->workers);
     free(s->pid_file);
@@ -275,7 +295,7 @@ static bool begin(struct server *s, enum serve_mode mode)
     uint64_t files = sock_raise_files();
 
     log_main = s->snapshot->main->log;
-    if (!start_sockets(s) || !write_pid_file(s, mode) || !drop_privileges(s))
+    if (!start_tls(s) || !start_sockets(s) || !write_pid_file(s, mode) || !drop_privileges(s))
         return false;
     log_writer_start();
     start_workers(s);

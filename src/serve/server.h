@@ -15,6 +15,7 @@
 /* A snapshot as one worker uses it: its merged places, and how many exchanges still read it (no atomics a request). */
 struct epoch {
     struct snapshot *snapshot;
+    struct tls_sites *tls;
     struct place_memo *memo;
     struct worker *worker;
     unsigned users; /* exchanges, and one while it is the current one */
@@ -41,8 +42,8 @@ struct worker {
     unsigned long accepted;
 };
 
-struct worker *worker_start(struct server *server, unsigned id, struct snapshot *s);
-void worker_publish(struct worker *w, struct snapshot *s);        /* any thread; takes its own reference */
+struct worker *worker_start(struct server *server, unsigned id);
+void worker_publish(struct worker *w, struct snapshot *s, struct tls_sites *tls); /* any thread; takes references of its own */
 void worker_listen(struct worker *w, int fd, const struct addr *a); /* any thread; takes fd */
 void worker_unlisten(struct worker *w, const struct addr *a);     /* any thread */
 void worker_drain(struct worker *w);                              /* any thread: graceful-stop */
@@ -64,9 +65,11 @@ void listener_on_resume(struct timer *t);
 
 /* ---- client: one connection of HTTP/1 ------------------------------------------------------------------------ */
 
-enum client_state { CLIENT_READING, CLIENT_BUSY, CLIENT_LINGERING };
+enum client_state { CLIENT_HANDSHAKING, CLIENT_READING, CLIENT_BUSY, CLIENT_LINGERING };
 #define CLIENT_MAGIC 0x434c4931u
 struct exchange;
+struct tls_context;
+struct tls_sites;
 struct client {
     uint32_t magic;
     enum client_state state;
@@ -79,6 +82,7 @@ struct client {
     struct exchange *exchange; /* while busy */
     const struct site_choice *choice; /* the sites of its local address */
     struct site *site;         /* the address's first: limits and time-outs before a Host is known */
+    const struct site *tls_site; /* whom the handshake was for; NULL without TLS */
     struct epoch *epoch;       /* holds site alive */
     uint64_t head_begun_ms;    /* when the head's first byte came, or the connection */
     uint64_t head_bytes;
@@ -88,11 +92,18 @@ struct client {
 };
 void client_accept(struct worker *w, int fd, const struct addr *peer);
 void client_close(struct client *c);
+void client_begin(struct client *c);                 /* the connection stands: heads may come */
+void client_refuse(struct client *c, const struct http_fault *fault);
 void client_stop_idle(struct client *c);            /* draining: close when between requests */
 void client_finish_exchange(struct client *c, bool keep); /* next request, or the end */
 struct stream *client_release(struct client *c);    /* gives its stream to a tunnel and frees the rest */
 bool client_fill(struct client *c);                 /* reads once into in; false: end or failure (half_closed says which) */
 int client_flush(struct client *c);                 /* 1 all out, 0 waiting, -1 failed */
+
+/* secure.c: TLS in front */
+struct stream *secure_accept(struct client *c, int fd, struct tls_context *t, void (*on_ready)(struct stream *));
+void secure_handshake_over(struct client *c);              /* it stands, or it failed: said in the log, the client closed */
+int secure_check_site(struct client *c, const struct site *asked, const char *host); /* 0, 403 or 421 */
 
 /* ---- exchange: a request on its way ---------------------------------------------------------------------------- */
 
@@ -222,6 +233,7 @@ struct sockets;
 struct server {
     const struct conf_options *options;
     struct snapshot *snapshot;
+    struct tls_sites *tls;
     struct worker **workers;
     unsigned n_workers;
     struct sockets *sockets;        /* in use */

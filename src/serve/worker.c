@@ -1,5 +1,5 @@
 /* One thread: a loop, its listeners, clients, upstreams and tunnels. Other threads speak to it through loop_call only. */
-#include "server.h"
+#include "tls_sites.h"
 
 #include <signal.h>
 #include <stdlib.h>
@@ -10,10 +10,11 @@
 
 /* ---- epochs: which snapshot, and who still reads it ---- */
 
-static struct epoch *epoch_new(struct worker *w, struct snapshot *s)
+static struct epoch *epoch_new(struct worker *w, struct snapshot *s, struct tls_sites *tls)
 {
     struct epoch *e = base_alloc(sizeof(*e));
     e->snapshot = s;
+    e->tls = tls;
     e->memo = place_memo_new(s);
     e->worker = w;
     e->users = 1;
@@ -32,6 +33,7 @@ void epoch_drop(struct epoch *e)
     if (--e->users)
         return;
     place_memo_free(e->memo);
+    tls_sites_drop(e->tls);
     snapshot_drop(e->snapshot);
     free(e);
 }
@@ -41,6 +43,7 @@ void epoch_drop(struct epoch *e)
 struct message { /* one loop_call's argument; freed by the receiver */
     struct worker *worker;
     struct snapshot *snapshot;
+    struct tls_sites *tls;
     struct addr addr;
     int fd;
 };
@@ -67,15 +70,15 @@ static void take_snapshot(void *arg)
     struct message *m = arg;
     struct epoch *old = m->worker->epoch;
 
-    m->worker->epoch = epoch_new(m->worker, m->snapshot);
+    m->worker->epoch = epoch_new(m->worker, m->snapshot, m->tls);
     epoch_drop(old);
     upstream_refresh_names(m->worker);
     free(m);
 }
 
-void worker_publish(struct worker *w, struct snapshot *s)
+void worker_publish(struct worker *w, struct snapshot *s, struct tls_sites *tls)
 {
-    send_message(w, take_snapshot, (struct message){ .snapshot = snapshot_hold(s) });
+    send_message(w, take_snapshot, (struct message){ .snapshot = snapshot_hold(s), .tls = tls_sites_hold(tls) });
 }
 
 static void take_listener(void *arg)
@@ -203,7 +206,7 @@ static void *run_worker(void *arg)
     return NULL;
 }
 
-struct worker *worker_start(struct server *server, unsigned id, struct snapshot *s)
+struct worker *worker_start(struct server *server, unsigned id)
 {
     struct worker *w = base_alloc(sizeof(*w));
 
@@ -214,7 +217,7 @@ struct worker *worker_start(struct server *server, unsigned id, struct snapshot 
     w->resolver = resolver_new(w->loop);
     w->tunnels = tunnels_new(w->loop);
     w->origins = map_new(MAP_EXACT);
-    w->epoch = epoch_new(w, snapshot_hold(s));
+    w->epoch = epoch_new(w, snapshot_hold(server->snapshot), tls_sites_hold(server->tls));
     link_init(&w->clients);
     link_init(&w->listeners);
     w->accept_pause.on_time = listener_on_resume;

@@ -1,0 +1,100 @@
+/* TLS in front: whose certificate a name gets, what a failed handshake is told, and whether a Host may be served over what was
+ * agreed. httpd: ssl_callback_ServerNameIndication, ssl_hook_ReadReq. */
+#include "tls_sites.h"
+
+static struct tls_context *choose(void *ctx, const char *sni)
+{
+    struct client *c = ctx;
+    const struct site *site = site_choose(c->choice, sni, c->peer.local_port);
+    struct tls_context *t = tls_sites_of(c->epoch->tls, site);
+
+    if (!sni && ssl_site_of(c->site)->strict_sni)
+        c->tls_site = c->site; /* said with the first request: 403 */
+    else
+        c->tls_site = t ? site : c->site;
+    return t ? t : tls_sites_of(c->epoch->tls, c->site);
+}
+
+struct stream *secure_accept(struct client *c, int fd, struct tls_context *t, void (*on_ready)(struct stream *))
+{
+    struct tls_accept how = { .context = t, .choose = choose, .choose_ctx = c };
+
+    c->tls_site = c->site;
+    return stream_tls_accept(c->worker->loop, fd, &how, on_ready, c);
+}
+
+/* "Speaking plain HTTP to an SSL-enabled server port": the 400 page in plain text, as httpd does. */
+static void answer_plain(struct client *c)
+{
+    static const struct http_fault plain = { .status = 400, .ah = 1996, .level = LEVEL_INFO,
+                                             .reason = "SSL handshake failed: HTTP spoken on HTTPS port",
+                                             .note = "You're speaking plain HTTP to an SSL-enabled server port." };
+
+    c->stream = stream_tls_to_plain(c->stream, c->stream->on_ready, c);
+    c->tls_site = NULL;
+    if (!c->stream)
+        client_close(c);
+    else
+        client_refuse(c, &plain);
+}
+
+static void say_failed(struct client *c, enum tls_fault fault)
+{
+    char text[256];
+
+    LOG_AT(&c->site->log, LOG_SSL, LEVEL_INFO, fault == TLS_ENDED ? 2008 : 2004, 0, c->peer.text,
+           "SSL library error in handshake (server %s:%d): %s", c->site->server_name, c->peer.local_port,
+           tls_error(c->stream, text, sizeof(text)));
+}
+
+void secure_handshake_over(struct client *c)
+{
+    enum tls_fault fault;
+
+    if (c->stream->connecting)
+        return;
+    fault = tls_fault(c->stream);
+    if (fault == TLS_OK && !(c->stream->ready & STREAM_FAILED)) {
+        c->peer.tls = true;
+        client_begin(c);
+    } else if (fault == TLS_HTTP_REQUEST) {
+        answer_plain(c);
+    } else {
+        say_failed(c, fault);
+        client_close(c);
+    }
+}
+
+static bool same_text(const char *a, const char *b)
+{
+    return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+/* May what was agreed for one site serve another? Their names and certificates may differ, their strength may not. */
+static bool compatible(const struct site *one, const struct site *other)
+{
+    const struct ssl_site *a = ssl_site_of(one), *b = ssl_site_of(other);
+
+    return a->protocols == b->protocols && a->verify.mode == b->verify.mode && a->verify.depth == b->verify.depth &&
+           same_text(a->ciphers, b->ciphers) && same_text(a->suites, b->suites) && same_text(a->verify.ca_file, b->verify.ca_file) &&
+           same_text(a->verify.ca_path, b->verify.ca_path);
+}
+
+int secure_check_site(struct client *c, const struct site *asked, const char *host)
+{
+    const char *sni = c->peer.tls ? tls_sni(c->stream) : NULL;
+
+    if (!c->peer.tls)
+        return 0;
+    if (!sni && ssl_site_of(c->site)->strict_sni) {
+        LOG_AT(&asked->log, LOG_SSL, LEVEL_ERROR, 2033, 0, c->peer.text,
+               "No hostname was provided via SNI for a name based virtual host");
+        return 403;
+    }
+    if (asked == c->tls_site || compatible(asked, c->tls_site))
+        return 0;
+    LOG_AT(&asked->log, LOG_SSL, LEVEL_ERROR, 2032, 0, c->peer.text,
+           "Hostname %s provided via SNI and hostname %s provided via HTTP have no compatible SSL setup", sni ? sni : "(none)",
+           host ? host : "(none)");
+    return 421;
+}

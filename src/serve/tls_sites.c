@@ -1,0 +1,211 @@
+/* TLS contexts of a snapshot's sites: built on the control thread before it is published, handed to the workers, renewed alone
+ * when a certificate's file changes. httpd: ssl_init_ConfigureServer. */
+#include "tls_sites.h"
+
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <unistd.h>
+
+struct tls_sites {
+    _Atomic int refs;
+    unsigned n;
+    struct tls_context *of[]; /* by site->id; NULL: no TLS there */
+};
+
+/* ---- passphrases ---- */
+
+struct asking {
+    const struct site *site;
+    const struct ssl_phrase *phrase;
+    const char *kind;
+};
+
+static int read_line(int fd, char *out, int size)
+{
+    int n = 0;
+
+    while (n < size - 1 && read(fd, out + n, 1) == 1 && out[n] != '\n')
+        n++;
+    if (n > 0 && out[n - 1] == '\r')
+        n--;
+    out[n] = '\0';
+    return n;
+}
+
+/* exec: the program gets "host:port" and the key's kind, its first line is the answer (SSLPassPhraseDialog). */
+static int ask_program(const struct asking *a, const char *file, char *out, int size)
+{
+    char name[300];
+    int ends[2], n;
+    pid_t pid;
+
+    snprintf(name, sizeof(name), "%s:%d", a->site->server_name, a->site->server_port ? a->site->server_port : 443);
+    if (pipe(ends) < 0 || (pid = fork()) < 0)
+        return -1;
+    if (pid == 0) {
+        dup2(ends[1], STDOUT_FILENO);
+        close(ends[0]);
+        execl(a->phrase->program, a->phrase->program, name, file, (char *)NULL);
+        _exit(127);
+    }
+    close(ends[1]);
+    n = read_line(ends[0], out, size);
+    close(ends[0]);
+    waitpid(pid, NULL, 0);
+    return n > 0 ? n : -1;
+}
+
+static int ask_terminal(const char *file, char *out, int size)
+{
+    struct termios before, quiet;
+    int n, tty = isatty(STDIN_FILENO) ? STDIN_FILENO : -1;
+
+    if (tty < 0 || tcgetattr(tty, &before) < 0)
+        return -1;
+    quiet = before;
+    quiet.c_lflag &= ~(tcflag_t)ECHO;
+    fprintf(stderr, "Pass phrase for %s / 鍵のパスフレーズ: ", file);
+    tcsetattr(tty, TCSAFLUSH, &quiet);
+    n = read_line(tty, out, size);
+    tcsetattr(tty, TCSAFLUSH, &before);
+    fputc('\n', stderr);
+    return n > 0 ? n : -1;
+}
+
+static int ask(void *ctx, const char *file, char *out, int size)
+{
+    const struct asking *a = ctx;
+
+    if (a->phrase->kind == PHRASE_BUILTIN)
+        return ask_terminal(file, out, size);
+    return ask_program(a, file, out, size);
+}
+
+/* ---- one site ---- */
+
+static struct tls_pair *pairs_of(struct arena *a, const struct ssl_site *ssl)
+{
+    struct tls_pair *pairs = arena_alloc(a, (ssl->certs.n + 1) * sizeof(*pairs));
+
+    for (unsigned i = 0; i < ssl->certs.n; i++)
+        pairs[i] = (struct tls_pair){ ssl->certs.items[i], i < ssl->keys.n ? ssl->keys.items[i] : NULL };
+    return pairs;
+}
+
+static struct tls_command *commands_of(struct arena *a, const struct ssl_site *ssl)
+{
+    struct tls_command *commands = arena_alloc(a, (ssl->commands.n + 1) * sizeof(*commands));
+
+    for (unsigned i = 0; i < ssl->commands.n; i++) {
+        const struct ssl_command *c = ssl->commands.items[i];
+        commands[i] = (struct tls_command){ c->name, c->value };
+    }
+    return commands;
+}
+
+static void set_trust(struct tls_config *c, const struct ssl_verify *v)
+{
+    c->ca_file = v->ca_file;
+    c->ca_path = v->ca_path;
+    c->crl_file = v->crl_file;
+    c->crl_path = v->crl_path;
+    c->verify = (enum tls_verify)v->mode;
+    c->depth = v->depth;
+    c->crl = (enum tls_crl)v->crl;
+    c->crl_missing_ok = v->crl_missing_ok;
+}
+
+static struct tls_context *make(const struct site *s, struct arena *a, char **error)
+{
+    const struct ssl_site *ssl = ssl_site_of(s);
+    struct asking asking = { s, &ssl->phrase, NULL };
+    struct tls_config c = {
+        .server = true,
+        .pairs = pairs_of(a, ssl),
+        .n_pairs = ssl->certs.n,
+        .chain_file = ssl->chain_file,
+        .ca_names_file = ssl->ca_names_file,
+        .ca_names_path = ssl->ca_names_path,
+        .protocols = ssl->protocols < 0 ? TLS_1_2 | TLS_1_3 : (unsigned)ssl->protocols,
+        .ciphers = ssl->ciphers,
+        .suites = ssl->suites,
+        .server_order = ssl->server_order,
+        .tickets = ssl->tickets,
+        .ticket_key_file = ssl->ticket_key_file,
+        .session_timeout_s = ssl->session_timeout_s,
+        .session_cache = ssl->session_cache,
+        .commands = commands_of(a, ssl),
+        .n_commands = ssl->commands.n,
+        .alpn = "http/1.1",
+        .passphrase = ask,
+        .passphrase_ctx = &asking,
+    };
+
+    set_trust(&c, &ssl->verify);
+    return tls_context_new(&c, error);
+}
+
+/* ---- all of them ---- */
+
+static const struct site *site_at(const struct snapshot *s, unsigned i)
+{
+    return i == 0 ? s->main : s->sites.items[i - 1];
+}
+
+static bool make_all(struct tls_sites *t, const struct snapshot *s, struct arena *a, char **error)
+{
+    for (unsigned i = 0; i < t->n; i++) {
+        const struct site *site = site_at(s, i);
+        char *why = NULL;
+        if (!ssl_site_of(site)->engine || !ssl_site_of(site)->certs.n)
+            continue;
+        t->of[site->id] = make(site, a, &why);
+        if (t->of[site->id])
+            continue;
+        *error = base_alloc(1024);
+        snprintf(*error, 1024, "AH02572: Failed to configure at least one certificate and key for %s:%d: %s", site->server_name,
+                 site->server_port ? site->server_port : 443, why ? why : "");
+        free(why);
+        return false;
+    }
+    return true;
+}
+
+struct tls_sites *tls_sites_new(const struct snapshot *s, char **error)
+{
+    unsigned n = s->sites.n + 1;
+    struct tls_sites *t = base_alloc(sizeof(*t) + n * sizeof(*t->of));
+    struct arena *a = arena_new();
+    bool good;
+
+    t->refs = 1;
+    t->n = n;
+    good = make_all(t, s, a, error);
+    arena_free(a);
+    if (good)
+        return t;
+    tls_sites_drop(t);
+    return NULL;
+}
+
+struct tls_sites *tls_sites_hold(struct tls_sites *t)
+{
+    t->refs++;
+    return t;
+}
+
+void tls_sites_drop(struct tls_sites *t)
+{
+    if (!t || --t->refs)
+        return;
+    for (unsigned i = 0; i < t->n; i++)
+        if (t->of[i])
+            tls_context_drop(t->of[i]);
+    free(t);
+}
+
+struct tls_context *tls_sites_of(const struct tls_sites *t, const struct site *s)
+{
+    return s->id < t->n ? t->of[s->id] : NULL;
+}
