@@ -80,10 +80,12 @@ struct tls_connect {
 /* Begins TLS on a connected TCP stream, which becomes the TLS stream's (its owner and callback move): on_ready as above. */
 struct stream *stream_tls_connect(struct stream *tcp, const struct tls_connect *how, void (*on_ready)(struct stream *), void *owner);
 bool stream_is_tls(const struct stream *s);
-enum tls_fault { TLS_OK, TLS_HTTP_REQUEST /* plain HTTP on a TLS port */, TLS_NOT_TLS, TLS_ENDED, TLS_NO_SITE, TLS_CLIENT_CERT, TLS_PEER_CERT, TLS_OTHER };
+enum tls_fault { TLS_OK, TLS_HTTP_REQUEST /* plain HTTP on a TLS port */, TLS_NOT_TLS, TLS_ENDED, TLS_NO_SITE, TLS_CLIENT_CERT, TLS_PEER_CERT, TLS_OTHER,
+    TLS_TIMEOUT };
 enum tls_fault tls_fault(const struct stream *s);
 /* Text for the log: reason and OpenSSL's words; into out. */
 const char *tls_error(const struct stream *s, char *out, size_t size);
+int tls_fault_ah(const struct stream *s); /* the AH number mod_ssl logs it with, 0: none */
 /* For TLS_HTTP_REQUEST: the descriptor back as a plain stream so that the 400 page can be sent; the TLS stream is gone. The bytes
  * read so far are lost on purpose: the request is not to be served. */
 struct stream *stream_tls_to_plain(struct stream *s, void (*on_ready)(struct stream *), void *owner);

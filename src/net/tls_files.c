@@ -1,0 +1,170 @@
+/* Certificates, keys, authorities and revocation lists from files. httpd: ssl_init_server_certs, ssl_init_ctx_verify,
+ * _crl. */
+#include "tls_impl.h"
+
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- certificates ---- */
+
+/* Every certificate of a file, the leaf first; NULL when there is none. */
+static STACK_OF(X509) * read_certificates(const char *file, char **error)
+{
+    BIO *in = BIO_new_file(file, "r");
+    STACK_OF(X509) *all = in ? sk_X509_new_null() : NULL;
+    X509 *one = in ? PEM_read_bio_X509_AUX(in, NULL, NULL, NULL) : NULL;
+
+    for (; one; one = PEM_read_bio_X509(in, NULL, NULL, NULL))
+        ASSERT(sk_X509_push(all, one));
+    BIO_free(in);
+    if (all && sk_X509_num(all) > 0 && ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE) {
+        ERR_clear_error(); /* what the end of a file looks like */
+        return all;
+    }
+    tls_say(error, "cannot read a certificate from \"%s\"", file);
+    sk_X509_pop_free(all, X509_free);
+    return NULL;
+}
+
+/* ---- keys ---- */
+
+struct asking {
+    const struct tls_config *how;
+    const char *file;
+};
+
+static int on_passphrase(char *out, int size, int writing, void *arg)
+{
+    const struct asking *a = arg;
+    (void)writing;
+    return a->how->passphrase ? a->how->passphrase(a->how->passphrase_ctx, a->file, out, size) : -1;
+}
+
+static EVP_PKEY *read_key(const struct tls_config *how, const char *file)
+{
+    struct asking a = { how, file };
+    BIO *in = BIO_new_file(file, "r");
+    EVP_PKEY *key;
+
+    if (!in)
+        return NULL;
+    key = PEM_read_bio_PrivateKey(in, NULL, on_passphrase, &a);
+    if (!key && ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE && BIO_seek(in, 0) == 0) {
+        key = d2i_PrivateKey_bio(in, NULL);
+        if (key)
+            ERR_clear_error();
+    }
+    BIO_free(in);
+    return key;
+}
+
+/* DH parameters may stand in the file of the first certificate, as mod_ssl reads them; without them OpenSSL chooses. */
+static void read_dh(struct tls_context *c, const char *file)
+{
+    BIO *in = BIO_new_file(file, "r");
+    EVP_PKEY *dh = in ? PEM_read_bio_Parameters(in, NULL) : NULL;
+
+    if (dh && (!EVP_PKEY_is_a(dh, "DH") || SSL_CTX_set0_tmp_dh_pkey(c->ssl, dh) != 1))
+        EVP_PKEY_free(dh);
+    BIO_free(in);
+    ERR_clear_error();
+}
+
+static bool use_pair(struct tls_context *c, const struct tls_config *how, const struct tls_pair *p,
+                     STACK_OF(X509) * chain, char **error)
+{
+    const char *key_file = p->key ? p->key : p->cert;
+    EVP_PKEY *key = read_key(how, key_file);
+    X509 *leaf = sk_X509_shift(chain);
+    bool good;
+
+    c->leaves[c->n_leaves++] = leaf;
+    if (!key)
+        return tls_say(error, "cannot read a private key from \"%s\"", key_file);
+    good = SSL_CTX_use_cert_and_key(c->ssl, leaf, key, sk_X509_num(chain) ? chain : NULL, 1) == 1;
+    EVP_PKEY_free(key);
+    return good ||
+           tls_say(error, "Certificate \"%s\" and private key \"%s\" cannot be used together", p->cert, key_file);
+}
+
+bool tls_load_pair(struct tls_context *c, const struct tls_config *how, const struct tls_pair *p, char **error)
+{
+    STACK_OF(X509) *chain = read_certificates(p->cert, error);
+    bool good;
+
+    if (!chain)
+        return false;
+    good = use_pair(c, how, p, chain, error);
+    sk_X509_pop_free(chain, X509_free);
+    if (good && how->server && c->n_leaves == 1)
+        read_dh(c, p->cert);
+    return good;
+}
+
+/* SSLCertificateChainFile: for the certificates that bring no chain of their own. */
+bool tls_load_chain(struct tls_context *c, const char *file, char **error)
+{
+    STACK_OF(X509) *chain = read_certificates(file, error);
+    X509 *one;
+
+    if (!chain)
+        return false;
+    while ((one = sk_X509_shift(chain)) != NULL) {
+        bool own = c->n_leaves > 0 && X509_cmp(one, c->leaves[0]) == 0; /* a file that begins with the leaf */
+        if (own || SSL_CTX_add_extra_chain_cert(c->ssl, one) != 1)
+            X509_free(one);
+    }
+    sk_X509_free(chain);
+    return true;
+}
+
+/* ---- trust ---- */
+
+static bool load_authorities(struct tls_context *c, const struct tls_config *how, char **error)
+{
+    if (how->ca_file && SSL_CTX_load_verify_file(c->ssl, how->ca_file) != 1)
+        return tls_say(error, "Unable to configure verify locations from \"%s\"", how->ca_file);
+    if (how->ca_path && SSL_CTX_load_verify_dir(c->ssl, how->ca_path) != 1)
+        return tls_say(error, "Unable to configure verify locations from \"%s\"", how->ca_path);
+    return true;
+}
+
+static bool load_crls(struct tls_context *c, const struct tls_config *how, char **error)
+{
+    X509_STORE *store = SSL_CTX_get_cert_store(c->ssl);
+    X509_LOOKUP *file = how->crl_file ? X509_STORE_add_lookup(store, X509_LOOKUP_file()) : NULL;
+    X509_LOOKUP *path = how->crl_path ? X509_STORE_add_lookup(store, X509_LOOKUP_hash_dir()) : NULL;
+    unsigned long flags =
+        how->crl == TLS_CRL_CHAIN ? X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL : X509_V_FLAG_CRL_CHECK;
+
+    if (file && X509_LOOKUP_load_file(file, how->crl_file, X509_FILETYPE_PEM) <= 0)
+        return tls_say(error, "Unable to configure X.509 CRL storage from \"%s\"", how->crl_file);
+    if (path && X509_LOOKUP_add_dir(path, how->crl_path, X509_FILETYPE_PEM) <= 0)
+        return tls_say(error, "Unable to configure X.509 CRL storage from \"%s\"", how->crl_path);
+    if (how->crl != TLS_CRL_NONE)
+        X509_STORE_set_flags(store, flags);
+    return true;
+}
+
+/* The authorities a client is told of: those of SSLCADNRequest*, else those that are trusted. */
+static bool load_names(struct tls_context *c, const struct tls_config *how, char **error)
+{
+    bool own = how->ca_names_file || how->ca_names_path;
+    const char *file = own ? how->ca_names_file : how->ca_file, *path = own ? how->ca_names_path : how->ca_path;
+    STACK_OF(X509_NAME) *names = sk_X509_NAME_new_null();
+
+    ASSERT(names);
+    SSL_CTX_set_client_CA_list(c->ssl, names);
+    if (file && SSL_add_file_cert_subjects_to_stack(names, file) != 1)
+        return tls_say(error, "cannot read the names of authorities from \"%s\"", file);
+    if (path && SSL_add_dir_cert_subjects_to_stack(names, path) != 1)
+        return tls_say(error, "cannot read the names of authorities from \"%s\"", path);
+    return true;
+}
+
+bool tls_load_trust(struct tls_context *c, const struct tls_config *how, char **error)
+{
+    return load_authorities(c, how, error) && load_crls(c, how, error) && (!how->server || load_names(c, how, error));
+}

@@ -1,0 +1,515 @@
+/* A stream whose bytes go through OpenSSL. Readiness means the same as for plain ones: READABLE stands until neither
+ * the socket nor OpenSSL holds anything, WRITABLE until the socket refuses. RFC 8446 5 (records), 6.1 (close_notify).
+ */
+#include "tls_impl.h"
+
+#include <errno.h>
+#include <openssl/err.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+enum {
+    WRITE_MOST = 64 * 1024, /* taken by one call */
+    RECORD_MOST = 16 * 1024,
+    RECORD_FIRST = 1300,     /* fits a packet: the peer need not wait for the rest to decrypt it */
+    BURST_FIRST = 64 * 1024, /* of them after a pause of */
+    PAUSE_MS = 1000,
+    LAST_BYTES_MS = 30 * 1000 /* to send what was written before the owner closed */
+};
+
+struct tls_stream *tls_of(const struct stream *s)
+{
+    struct tls_stream *t = (struct tls_stream *)s;
+    CHECK_MAGIC(t, TLS_STREAM_MAGIC);
+    return t;
+}
+
+struct tls_stream *tls_of_ssl(const SSL *ssl)
+{
+    return tls_of(SSL_get_app_data(ssl));
+}
+
+bool stream_is_tls(const struct stream *s)
+{
+    return s->kind == &tls_kind;
+}
+
+/* ---- reading ---- */
+
+static bool more_to_read(const struct tls_stream *t)
+{
+    return !t->drained || SSL_has_pending(t->ssl);
+}
+
+static int broken_errno(const struct tls_stream *t)
+{
+    return t->os_error ? t->os_error : EPROTO;
+}
+
+/* A call gave nothing: EAGAIN, the end or a failure, as stream_read returns them. */
+static ssize_t read_nothing(struct tls_stream *t, int result)
+{
+    switch (SSL_get_error(t->ssl, result)) {
+    case SSL_ERROR_WANT_WRITE: t->read_blocked = true; /* fall through */
+    case SSL_ERROR_WANT_READ:
+        t->s.ready &= ~STREAM_READABLE;
+        errno = EAGAIN;
+        return -1;
+    case SSL_ERROR_ZERO_RETURN:
+        t->ended = true;
+        t->s.ready |= STREAM_EOF | STREAM_READABLE;
+        return 0;
+    default: tls_failed(t, TLS_OTHER, 0, NULL); return -1;
+    }
+}
+
+static ssize_t tls_read(struct stream *s, void *out, size_t n)
+{
+    struct tls_stream *t = tls_of(s);
+    size_t done = 0, got;
+    ssize_t result = 0;
+
+    if (t->ended)
+        return 0;
+    if (t->broken || s->connecting) {
+        errno = s->connecting ? EAGAIN : broken_errno(t);
+        return -1;
+    }
+    while (done < n) {
+        ERR_clear_error();
+        int r = SSL_read_ex(t->ssl, (char *)out + done, n - done, &got);
+        if (r <= 0) {
+            result = read_nothing(t, r);
+            break;
+        }
+        done += got;
+        if (!more_to_read(t)) {
+            s->ready &= ~STREAM_READABLE;
+            break;
+        }
+    }
+    tls_bio_flush(t);
+    if (t->broken)
+        errno = broken_errno(t);
+    return done ? (ssize_t)done : result;
+}
+
+/* ---- writing ---- */
+
+static size_t record_size(struct tls_stream *t)
+{
+    uint64_t now = loop_now(t->s.loop);
+    if (now - t->wrote_ms > PAUSE_MS)
+        t->burst = 0;
+    t->wrote_ms = now;
+    return t->burst < BURST_FIRST ? RECORD_FIRST : RECORD_MOST;
+}
+
+struct cursor { /* where in the vector the next record begins */
+    const struct iovec *v;
+    int n;
+    size_t at;
+};
+
+static void skip_empty(struct cursor *c)
+{
+    while (c->n > 0 && c->at == c->v->iov_len)
+        c->v++, c->n--, c->at = 0;
+}
+
+/* The next bytes, at most `most`: in place when one piece holds them, else joined in a buffer of the thread. */
+static struct span next_bytes(struct cursor *c, size_t most)
+{
+    static _Thread_local char joined[RECORD_MOST];
+    const char *p = (const char *)c->v->iov_base + c->at;
+    size_t here = c->v->iov_len - c->at, n = 0;
+
+    if (here >= most || c->n == 1) {
+        n = here < most ? here : most;
+        c->at += n;
+        skip_empty(c);
+        return (struct span){ p, n };
+    }
+    while (c->n > 0 && n < most) {
+        here = c->v->iov_len - c->at;
+        if (here > most - n)
+            here = most - n;
+        memcpy(joined + n, (const char *)c->v->iov_base + c->at, here);
+        n += here, c->at += here;
+        skip_empty(c);
+    }
+    return (struct span){ joined, n };
+}
+
+/* One record; false when OpenSSL refuses. Want of room cannot be: the BIO takes all that one call writes. */
+static bool write_record(struct tls_stream *t, struct span bytes)
+{
+    size_t went;
+    ERR_clear_error();
+    if (SSL_write_ex(t->ssl, bytes.p, bytes.n, &went) == 1) {
+        ASSERT(went == bytes.n);
+        t->burst += t->burst < BURST_FIRST ? (unsigned)went : 0;
+        return true;
+    }
+    tls_failed(t, TLS_OTHER, 0, NULL);
+    return false;
+}
+
+static ssize_t tls_write(struct stream *s, const struct iovec *v, int n)
+{
+    struct tls_stream *t = tls_of(s);
+    struct cursor c = { v, n, 0 };
+    size_t done = 0;
+
+    if (t->broken || t->os_error || s->shut) {
+        errno = s->shut ? EPIPE : broken_errno(t);
+        return -1;
+    }
+    if (s->connecting || buf_len(&t->unsent)) {
+        s->ready &= ~STREAM_WRITABLE;
+        errno = EAGAIN;
+        return -1;
+    }
+    skip_empty(&c);
+    while (c.n > 0 && done < WRITE_MOST) {
+        struct span bytes = next_bytes(&c, record_size(t));
+        if (!write_record(t, bytes))
+            break;
+        done += bytes.n;
+    }
+    tls_bio_flush(t);
+    if (!t->broken && !t->os_error)
+        return (ssize_t)done;
+    errno = broken_errno(t);
+    return -1;
+}
+
+/* ---- the end ---- */
+
+static int tls_shutdown(struct stream *s)
+{
+    struct tls_stream *t = tls_of(s);
+
+    if (!s->connecting && !t->broken) {
+        ERR_clear_error();
+        SSL_shutdown(t->ssl);
+        tls_bio_flush(t);
+    }
+    if (!buf_len(&t->unsent))
+        return shutdown(s->watch.fd, SHUT_WR);
+    t->fin_later = true;
+    return 0;
+}
+
+static void free_handshake(struct tls_stream *t)
+{
+    struct tls_handshake *h = t->handshake;
+    if (!h)
+        return;
+    timer_cancel(t->s.loop, &h->timeout);
+    tls_context_drop(h->next);
+    buf_release(&h->hello);
+    free(h->check_name);
+    free(h);
+    t->handshake = NULL;
+}
+
+static void on_free(void *p)
+{
+    struct tls_stream *t = p;
+    if (t->ssl && !t->broken)
+        SSL_set_shutdown(t->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN); /* or the session would count as spoilt */
+    SSL_free(t->ssl);
+    tls_context_drop(t->context);
+    tls_session_cache_free(t->sessions);
+    buf_release(&t->unsent);
+    free(t->sni);
+    free(t->error);
+    t->magic = 0;
+    free(t);
+}
+
+static void destroy(struct tls_stream *t)
+{
+    loop_unwatch(t->s.loop, &t->s.watch);
+    if (t->s.watch.fd >= 0)
+        close(t->s.watch.fd);
+    t->s.watch.fd = -1;
+    free_handshake(t);
+    loop_defer(t->s.loop, on_free, t);
+}
+
+struct farewell { /* what is owed to the peer after the owner has closed */
+    struct timer limit;
+    struct tls_stream *of;
+};
+
+static void end_farewell(struct farewell *f)
+{
+    timer_cancel(f->of->s.loop, &f->limit);
+    destroy(f->of);
+    free(f);
+}
+
+static void on_farewell_time(struct timer *timer)
+{
+    end_farewell(CONTAINER_OF(timer, struct farewell, limit));
+}
+
+static void on_farewell(struct tls_stream *t)
+{
+    if (!buf_len(&t->unsent) || (t->s.ready & STREAM_FAILED))
+        end_farewell(t->s.owner);
+}
+
+static bool resets(const struct tls_stream *t)
+{
+    struct linger how = { 0 };
+    socklen_t n = sizeof(how);
+    return getsockopt(t->s.watch.fd, SOL_SOCKET, SO_LINGER, &how, &n) == 0 && how.l_onoff;
+}
+
+/* A plain socket's kernel goes on sending after close(2); so do we, for a while. */
+static void tls_close(struct stream *s)
+{
+    struct tls_stream *t = tls_of(s);
+
+    if (!buf_len(&t->unsent) || s->connecting || (s->ready & STREAM_FAILED) || resets(t)) {
+        destroy(t);
+        return;
+    }
+    struct farewell *f = base_alloc(sizeof(*f));
+    *f = (struct farewell){ .limit.on_time = on_farewell_time, .of = t };
+    t->closing = true;
+    s->owner = f;
+    free_handshake(t);
+    timer_set(s->loop, &f->limit, LAST_BYTES_MS);
+}
+
+const struct stream_kind tls_kind = { "tls", tls_read, tls_write, tls_shutdown, tls_close };
+
+struct stream *stream_tls_to_plain(struct stream *s, void (*on_ready)(struct stream *), void *owner)
+{
+    struct tls_stream *t = tls_of(s);
+    struct loop *l = s->loop;
+    int fd = s->watch.fd;
+
+    loop_unwatch(l, &s->watch);
+    s->watch.fd = -1;
+    destroy(t);
+    return stream_tcp(l, fd, on_ready, owner);
+}
+
+/* ---- the handshake ---- */
+
+static void begin(struct tls_stream *t)
+{
+    BIO *b;
+    t->ssl = SSL_new(t->context->ssl);
+    ASSERT(t->ssl);
+    b = tls_bio_new(t);
+    SSL_set_bio(t->ssl, b, b);
+    SSL_set_app_data(t->ssl, t);
+    if (t->server) {
+        SSL_set_accept_state(t->ssl);
+        return;
+    }
+    SSL_set_connect_state(t->ssl);
+    if (t->sni)
+        SSL_set_tlsext_host_name(t->ssl, t->sni);
+    tls_session_use(t);
+}
+
+/* The name asks for another context: begin again with that one, which then holds in everything, and read the hello once
+ * more. */
+static void change_context(struct tls_stream *t)
+{
+    struct tls_handshake *h = t->handshake;
+    SSL_free(t->ssl);
+    tls_context_drop(t->context);
+    t->context = h->next;
+    h->next = NULL;
+    begin(t);
+}
+
+enum step { STEP_DONE, STEP_WAIT, STEP_FAILED };
+
+static enum step shake_hands(struct tls_stream *t)
+{
+    for (;;) {
+        ERR_clear_error();
+        int r = SSL_do_handshake(t->ssl);
+        if (r == 1)
+            return t->server || tls_check_peer(t) ? STEP_DONE : STEP_FAILED;
+        switch (SSL_get_error(t->ssl, r)) {
+        case SSL_ERROR_WANT_CLIENT_HELLO_CB: change_context(t); break;
+        case SSL_ERROR_WANT_READ:
+        case SSL_ERROR_WANT_WRITE: return STEP_WAIT;
+        default: tls_note_failure(t, r); return STEP_FAILED;
+        }
+    }
+}
+
+/* The alert is on its way; unread bytes at close(2) would let a reset overtake it. */
+static void give_up(struct tls_stream *t)
+{
+    char rest[4096];
+    free_handshake(t);
+    t->s.connecting = false;
+    t->s.ready |= STREAM_FAILED;
+    if (t->fault != TLS_HTTP_REQUEST) {
+        shutdown(t->s.watch.fd, SHUT_WR);
+        for (int i = 0; i < 16 && recv(t->s.watch.fd, rest, sizeof(rest), MSG_DONTWAIT) > 0; i++)
+            ;
+    }
+    t->s.on_ready(&t->s);
+}
+
+static void stand(struct tls_stream *t)
+{
+    t->s.connecting = false;
+    t->s.ready |= STREAM_WRITABLE;
+    if (more_to_read(t))
+        t->s.ready |= STREAM_READABLE;
+    t->s.on_ready(&t->s);
+}
+
+static void on_timeout(struct timer *timer)
+{
+    struct tls_stream *t = CONTAINER_OF(timer, struct tls_handshake, timeout)->of;
+    tls_failed(t, TLS_TIMEOUT, 0, "handshake timed out");
+    give_up(t);
+}
+
+static void go_on(struct tls_stream *t)
+{
+    struct tls_handshake *h = t->handshake;
+
+    if (h) {
+        enum step step;
+        if (!t->ssl)
+            begin(t);
+        step = shake_hands(t);
+        tls_bio_flush(t);
+        if (step == STEP_FAILED) {
+            give_up(t);
+            return;
+        }
+        if (step == STEP_WAIT)
+            return;
+        free_handshake(t);
+    }
+    if (!buf_len(&t->unsent))
+        stand(t);
+}
+
+/* ---- events ---- */
+
+/* TLS 1.3 servers send tickets when they like: an owner is not to be woken for what holds no data. */
+static bool only_tickets(struct tls_stream *t)
+{
+    char byte;
+    size_t got;
+
+    if (t->server || t->broken || t->ended || SSL_version(t->ssl) != TLS1_3_VERSION)
+        return false;
+    ERR_clear_error();
+    int r = SSL_peek_ex(t->ssl, &byte, 1, &got);
+    int error = r <= 0 ? SSL_get_error(t->ssl, r) : SSL_ERROR_NONE;
+    if (error == SSL_ERROR_SSL || error == SSL_ERROR_SYSCALL)
+        tls_failed(t, TLS_OTHER, 0, NULL);
+    tls_bio_flush(t);
+    return error == SSL_ERROR_WANT_READ;
+}
+
+static void note_events(struct tls_stream *t, uint32_t events)
+{
+    if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR))
+        t->drained = false;
+    if (events & (EPOLLRDHUP | EPOLLHUP))
+        t->s.ready |= STREAM_EOF;
+    if (events & (EPOLLOUT | EPOLLHUP | EPOLLERR))
+        t->writable = true;
+    tls_bio_resume(t);
+    if (t->fin_later && !buf_len(&t->unsent)) {
+        t->fin_later = false;
+        shutdown(t->s.watch.fd, SHUT_WR);
+    }
+}
+
+static unsigned gained_bits(struct tls_stream *t, uint32_t events)
+{
+    unsigned bits = 0;
+    if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR))
+        bits |= STREAM_READABLE;
+    if (t->writable && !buf_len(&t->unsent))
+        bits |= STREAM_WRITABLE;
+    if (events & EPOLLERR)
+        bits |= STREAM_FAILED;
+    if (t->read_blocked && (bits & STREAM_WRITABLE)) {
+        t->read_blocked = false;
+        bits |= STREAM_READABLE;
+    }
+    if (bits == (bits & (STREAM_READABLE | STREAM_WRITABLE)) && (bits & STREAM_READABLE) &&
+        !(t->s.ready & (STREAM_READABLE | STREAM_EOF)) && only_tickets(t))
+        bits &= ~STREAM_READABLE;
+    return bits;
+}
+
+static void on_event(struct watch *w, uint32_t events)
+{
+    struct tls_stream *t = tls_of(CONTAINER_OF(w, struct stream, watch));
+    unsigned before = t->s.ready;
+
+    note_events(t, events);
+    if (t->closing) {
+        on_farewell(t);
+    } else if (t->s.connecting) {
+        /* a server has nothing to do before the first bytes */
+        if (t->ssl || !t->server || !t->drained)
+            go_on(t);
+    } else {
+        unsigned bits = gained_bits(t, events);
+        t->s.ready |= (unsigned char)bits;
+        if ((t->s.ready & ~before) || (events & EPOLLERR))
+            t->s.on_ready(&t->s);
+    }
+}
+
+struct tls_stream *tls_stream_new(struct loop *l, int fd, struct tls_context *c)
+{
+    struct tls_stream *t = base_alloc(sizeof(*t));
+    t->magic = TLS_STREAM_MAGIC;
+    t->s = (struct stream){
+        .kind = &tls_kind, .watch = { .fd = fd, .on_event = on_event }, .loop = l, .connecting = true
+    };
+    t->server = c->server;
+    t->drained = t->writable = true;
+    t->context = tls_context_hold(c);
+    if (loop_watch(l, &t->s.watch)) {
+        t->handshake = base_alloc(sizeof(*t->handshake));
+        *t->handshake = (struct tls_handshake){ .of = t, .timeout.on_time = on_timeout };
+        return t;
+    }
+    int error = errno;
+    close(fd);
+    on_free(t);
+    errno = error;
+    return NULL;
+}
+
+struct stream *stream_tls_accept(struct loop *l, int fd, const struct tls_accept *how,
+                                 void (*on_ready)(struct stream *), void *owner)
+{
+    struct tls_stream *t = tls_stream_new(l, fd, how->context);
+    if (!t)
+        return NULL;
+    t->s.on_ready = on_ready;
+    t->s.owner = owner;
+    t->handshake->choose = how->choose;
+    t->handshake->choose_ctx = how->choose_ctx;
+    if (how->timeout_ms)
+        timer_set(l, &t->handshake->timeout, how->timeout_ms);
+    return &t->s;
+}
