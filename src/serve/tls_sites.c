@@ -7,8 +7,16 @@
 #include <termios.h>
 #include <unistd.h>
 
+/* Towards backends: one context for each distinct set of SSLProxy… directives. */
+struct towards {
+    struct towards *next;
+    struct ssl_proxy_part part; /* only compared: its strings belong to the snapshot */
+    struct tls_context *context;
+};
+
 struct tls_sites {
     _Atomic int refs;
+    struct towards *towards;
     unsigned n;
     struct tls_context *of[]; /* by site->id; NULL: no TLS there */
 };
@@ -172,6 +180,63 @@ static bool make_all(struct tls_sites *t, const struct snapshot *s, struct arena
     return true;
 }
 
+/* ---- towards backends ---- */
+
+struct building {
+    struct tls_sites *sites;
+    char *error;
+};
+
+struct tls_context *tls_sites_towards(const struct tls_sites *t, const struct ssl_proxy_part *part)
+{
+    for (const struct towards *i = t->towards; i; i = i->next)
+        if (memcmp(&i->part, part, sizeof(*part)) == 0)
+            return i->context;
+    return NULL;
+}
+
+static struct tls_context *make_towards(const struct ssl_proxy_part *p, char **error)
+{
+    struct tls_pair machine = { p->machine_file, NULL };
+    struct tls_config c = {
+        .pairs = &machine,
+        .n_pairs = p->machine_file ? 1 : 0,
+        .chain_file = p->machine_chain,
+        .protocols = p->protocols < 0 ? TLS_1_2 | TLS_1_3 : (unsigned)p->protocols,
+        .ciphers = p->ciphers,
+        .suites = p->suites,
+        .session_cache = true,
+        .tickets = true,
+    };
+
+    set_trust(&c, &p->verify);
+    return tls_context_new(&c, error);
+}
+
+static void add_towards(void *arg, const struct site *site, const struct ssl_proxy_part *part)
+{
+    struct building *b = arg;
+    struct towards *i;
+
+    (void)site;
+    if (b->error || tls_sites_towards(b->sites, part))
+        return;
+    i = base_alloc(sizeof(*i));
+    i->part = *part;
+    i->next = b->sites->towards;
+    b->sites->towards = i;
+    i->context = make_towards(part, &b->error);
+}
+
+static bool make_all_towards(struct tls_sites *t, const struct snapshot *s, struct arena *a, char **error)
+{
+    struct building b = { t, NULL };
+
+    ssl_each_proxy(s, a, add_towards, &b);
+    *error = b.error;
+    return !b.error;
+}
+
 struct tls_sites *tls_sites_new(const struct snapshot *s, char **error)
 {
     unsigned n = s->sites.n + 1;
@@ -181,7 +246,7 @@ struct tls_sites *tls_sites_new(const struct snapshot *s, char **error)
 
     t->refs = 1;
     t->n = n;
-    good = make_all(t, s, a, error);
+    good = make_all(t, s, a, error) && make_all_towards(t, s, a, error);
     arena_free(a);
     if (good)
         return t;
@@ -202,6 +267,12 @@ void tls_sites_drop(struct tls_sites *t)
     for (unsigned i = 0; i < t->n; i++)
         if (t->of[i])
             tls_context_drop(t->of[i]);
+    for (struct towards *i = t->towards, *next; i; i = next) {
+        next = i->next;
+        if (i->context)
+            tls_context_drop(i->context);
+        free(i);
+    }
     free(t);
 }
 
