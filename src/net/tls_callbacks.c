@@ -80,8 +80,7 @@ static int on_alpn(SSL *ssl, const unsigned char **out, unsigned char *n, const 
 
 /* ---- the peer's certificate ---- */
 
-/* An issuer that is not known: what optional_no_ca forgives. */
-static bool forgivable(int error)
+bool tls_forgivable(int error)
 {
     return error == X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT || error == X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN ||
            error == X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY || error == X509_V_ERR_CERT_UNTRUSTED ||
@@ -96,10 +95,8 @@ static int on_verify(int ok, X509_STORE_CTX *x)
 
     if (c->verify == TLS_VERIFY_NONE && !t->asked)
         return 1;
-    if (c->verify == TLS_VERIFY_OPTIONAL_NO_CA && forgivable(error)) {
-        t->generous = true;
+    if (c->verify == TLS_VERIFY_OPTIONAL_NO_CA && tls_forgivable(error))
         ok = 1;
-    }
     if (!ok && error == X509_V_ERR_UNABLE_TO_GET_CRL && c->crl_missing_ok) {
         X509_STORE_CTX_set_error(x, X509_V_OK);
         ok = 1;

@@ -30,20 +30,10 @@ static struct span string_text(const ASN1_STRING *s, struct arena *a, bool raw)
     return printed(out, a);
 }
 
-struct span tls_certificate_text(const X509 *x, struct arena *a, bool pem)
+struct span tls_certificate_pem(const X509 *x, struct arena *a)
 {
     BIO *out = paper();
-    if (pem) {
-        PEM_write_bio_X509(out, (X509 *)x);
-        return printed(out, a);
-    }
-    BIO *encoder = BIO_new(BIO_f_base64());
-    ASSERT(encoder);
-    BIO_set_flags(encoder, BIO_FLAGS_BASE64_NO_NL);
-    i2d_X509_bio(BIO_push(encoder, out), x);
-    (void)BIO_flush(encoder);
-    BIO_pop(encoder);
-    BIO_free(encoder);
+    PEM_write_bio_X509(out, (X509 *)x);
     return printed(out, a);
 }
 
@@ -243,22 +233,14 @@ static struct span key_kind(const X509 *x, struct arena *a)
     return kind_text(kind);
 }
 
-static struct span pem(const X509 *x, struct arena *a)
-{
-    return tls_certificate_text(x, a, true);
-}
-
-static struct span base64(const X509 *x, struct arena *a)
-{
-    return tls_certificate_text(x, a, false);
-}
-
 static const struct {
     const char *name;
     struct span (*get)(const X509 *x, struct arena *a);
-} rows[] = { { "M_VERSION", version },  { "M_SERIAL", serial }, { "V_START", begins }, { "V_END", ends },
-             { "V_REMAIN", days_left }, { "S_DN", subject },    { "I_DN", issuer },    { "A_SIG", signature_kind },
-             { "A_KEY", key_kind },     { "CERT", pem },        { "B64CERT", base64 } };
+} rows[] = { { "M_VERSION", version },  { "M_SERIAL", serial },
+             { "V_START", begins },     { "V_END", ends },
+             { "V_REMAIN", days_left }, { "S_DN", subject },
+             { "I_DN", issuer },        { "A_SIG", signature_kind },
+             { "A_KEY", key_kind },     { "CERT", tls_certificate_pem } };
 
 struct span tls_certificate_variable(const X509 *x, struct arena *a, const char *name)
 {

@@ -103,6 +103,14 @@ static void name_fault(struct tls_stream *t, const X509 *cert)
     tls_failed(t, TLS_PEER_CERT, h->check_cn_only ? 2005 : 2411, text);
 }
 
+/* Kilobytes that nobody asks for again; the leaf stays, for the next use of the session. */
+static void forget_chain(SSL *ssl)
+{
+    STACK_OF(X509) *chain = SSL_get_peer_cert_chain(ssl);
+    while (chain && sk_X509_num(chain) > 1)
+        X509_free(sk_X509_pop(chain));
+}
+
 /* Of each connection, resumed ones too: the session remembers the certificate, and time goes on. */
 bool tls_check_peer(struct tls_stream *t)
 {
@@ -114,6 +122,7 @@ bool tls_check_peer(struct tls_stream *t)
         tls_failed(t, TLS_PEER_CERT, 2004, "SSL Proxy: Peer certificate is expired");
         return false;
     }
+    forget_chain(t->ssl);
     if (!h->check_name)
         return true;
     named =

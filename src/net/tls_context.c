@@ -1,7 +1,6 @@
 /* Contexts: one SSL_CTX a configuration, made before any worker sees it. httpd: ssl_init_ctx and its parts. */
 #include "tls_impl.h"
 
-#include <openssl/err.h>
 #include <stdlib.h>
 
 static bool set_protocols(struct tls_context *c, unsigned wanted, char **error)
@@ -48,6 +47,8 @@ static void set_options(struct tls_context *c, const struct tls_config *how)
     SSL_CTX_set_options(c->ssl, on);
     SSL_CTX_set_mode(c->ssl,
                      SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    if (!how->ca_file && !how->ca_path) /* OpenSSL would look for issuers with every handshake, in vain */
+        SSL_CTX_set_mode(c->ssl, SSL_MODE_NO_AUTO_CHAIN);
     SSL_CTX_set_read_ahead(c->ssl, 1);
     SSL_CTX_set_dh_auto(c->ssl, 1);
     SSL_CTX_set_max_early_data(c->ssl, 0);

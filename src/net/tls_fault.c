@@ -1,7 +1,6 @@
 /* What went wrong, in words and by kind. httpd: ssl_io_filter_handshake, ssl_log_ssl_error. */
 #include "tls_impl.h"
 
-#include <openssl/err.h>
 #include <stdio.h>
 #include <stdlib.h>
 

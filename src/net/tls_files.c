@@ -2,7 +2,6 @@
  * _crl. */
 #include "tls_impl.h"
 
-#include <openssl/err.h>
 #include <openssl/pem.h>
 #include <stdlib.h>
 #include <string.h>

@@ -4,6 +4,7 @@
 
 #include "tls.h"
 
+#include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -65,16 +66,16 @@ struct tls_stream {
     uint32_t magic;
     unsigned char fault; /* enum tls_fault */
     bool server : 1;
-    bool drained : 1;      /* the last recv took all there was */
-    bool writable : 1;     /* the socket, as far as is known */
-    bool fin_seen : 1;     /* recv gave 0 */
-    bool ended : 1;        /* close_notify, or what stands for it */
-    bool broken : 1;       /* no more TLS on this connection */
-    bool fin_later : 1;    /* shutdown(2) once unsent is gone */
-    bool read_blocked : 1; /* an answer of TLS itself must go out before reading goes on */
-    bool closing : 1;      /* the owner is gone, what it wrote is not */
-    bool generous : 1;     /* mod_ssl's GENEROUS */
-    bool asked : 1;        /* for a certificate, after the handshake */
+    bool drained : 1;       /* the last recv took all there was */
+    bool writable : 1;      /* the socket, as far as is known */
+    bool fin_seen : 1;      /* recv gave 0 */
+    bool ended : 1;         /* close_notify, or what stands for it */
+    bool broken : 1;        /* no more TLS on this connection */
+    bool fin_later : 1;     /* shutdown(2) once unsent is gone */
+    bool read_blocked : 1;  /* an answer of TLS itself must go out before reading goes on */
+    bool write_blocked : 1; /* OpenSSL must first read the rest of a message of its own */
+    bool closing : 1;       /* the owner is gone, what it wrote is not */
+    bool asked : 1;         /* for a certificate, after the handshake */
     int ah, os_error;
     SSL *ssl;
     struct tls_context *context;
@@ -94,11 +95,23 @@ struct tls_stream *tls_of_ssl(const SSL *ssl);
 struct tls_stream *tls_stream_new(struct loop *l, int fd, struct tls_context *c);
 void tls_failed(struct tls_stream *t, enum tls_fault fault, int ah, const char *text); /* text NULL: OpenSSL's */
 void tls_note_failure(struct tls_stream *t, int result); /* after a call of SSL_do_handshake */
+bool tls_more_to_read(const struct tls_stream *t);
+void tls_handshake_new(struct tls_stream *t);
+void tls_handshake_go_on(struct tls_stream *t);
+void tls_handshake_free(struct tls_stream *t);
+bool tls_forgivable(int verify_error); /* an issuer that is not known: what optional_no_ca forgives */
 bool tls_check_peer(struct tls_stream *t);
 bool tls_name_matches(const char *pattern, const char *name); /* as modssl_X509_match_name: "*." stands for one label */
 void tls_session_use(struct tls_stream *t);
 int tls_on_new_session(SSL *ssl, SSL_SESSION *session);
 struct tls_session_cache *tls_session_cache_hold(struct tls_session_cache *c);
+
+/* SSL_get_error reads the thread's error queue, which is to hold this call's errors only; it is nearly always empty. */
+static inline void tls_forget_errors(void)
+{
+    if (ERR_peek_error())
+        ERR_clear_error();
+}
 
 /* The BIO: writes are collected for the length of one call and leave by one send. */
 BIO *tls_bio_new(struct tls_stream *t);

@@ -2,7 +2,6 @@
 #include "tls_impl.h"
 #include "tls_vars.h"
 
-#include <openssl/err.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -36,12 +35,12 @@ bool tls_request_client_cert(struct stream *s)
 
     if (s->connecting || t->broken || t->ended || SSL_version(t->ssl) != TLS1_3_VERSION)
         return false;
-    ERR_clear_error();
+    tls_forget_errors();
     t->asked = true;
     SSL_set_verify(t->ssl, SSL_VERIFY_PEER, SSL_get_verify_callback(t->ssl));
     asked = SSL_verify_client_post_handshake(t->ssl) == 1 && SSL_do_handshake(t->ssl) == 1;
     tls_bio_flush(t);
-    ERR_clear_error();
+    tls_forget_errors();
     return asked;
 }
 
@@ -89,27 +88,33 @@ static struct span cipher(const struct tls_stream *t, struct arena *a, const cha
     return (struct span){ 0 };
 }
 
+/* An unknown issuer forgiven by optional_no_ca is GENEROUS; in TLS 1.3 httpd says FAILED all the same. */
+static bool generous(const struct tls_stream *t, long result)
+{
+    return t->context->verify == TLS_VERIFY_OPTIONAL_NO_CA && tls_forgivable((int)result) &&
+           SSL_version(t->ssl) < TLS1_3_VERSION;
+}
+
 static struct span client_verify(const struct tls_stream *t, struct arena *a)
 {
     long result = SSL_get_verify_result(t->ssl);
-    bool has = SSL_get0_peer_certificate(t->ssl) != NULL;
 
-    if (result == X509_V_OK && !t->verify_error && (!has || !t->generous))
-        return has ? SPAN("SUCCESS") : SPAN("NONE");
-    if (result == X509_V_OK && t->generous)
+    if (result == X509_V_OK && !t->verify_error)
+        return SSL_get0_peer_certificate(t->ssl) ? SPAN("SUCCESS") : SPAN("NONE");
+    if (!t->verify_error && generous(t, result))
         return SPAN("GENEROUS");
     return span_of(
         arena_printf(a, "FAILED:%s", t->verify_error ? t->verify_error : X509_verify_cert_error_string(result)));
 }
 
-static struct span chain_certificate(const struct tls_stream *t, struct arena *a, const char *digits, bool pem)
+static struct span chain_certificate(const struct tls_stream *t, struct arena *a, const char *digits)
 {
     STACK_OF(X509) *chain = SSL_get_peer_cert_chain(t->ssl);
     uint64_t i;
 
     if (!span_to_u64(span_of(digits), &i) || i >= (uint64_t)(chain ? sk_X509_num(chain) : 0))
         return (struct span){ 0 };
-    return tls_certificate_text(sk_X509_value(chain, (int)i), a, pem);
+    return tls_certificate_pem(sk_X509_value(chain, (int)i), a);
 }
 
 static struct span resumed(const struct tls_stream *t, struct arena *a)
@@ -152,12 +157,6 @@ static struct span exact_assertion(const struct tls_stream *t, struct arena *a)
     return x ? tls_certificate_assertion(x, a) : (struct span){ 0 };
 }
 
-static struct span shared_ciphers(const struct tls_stream *t, struct arena *a)
-{
-    char names[8192];
-    return text_of(a, SSL_get_shared_ciphers(t->ssl, names, sizeof(names)));
-}
-
 static const struct {
     const char *name;
     struct span (*get)(const struct tls_stream *t, struct arena *a);
@@ -167,7 +166,6 @@ static const struct {
                { "SECURE_RENEG", secure_renegotiation },
                { "COMPRESS_METHOD", compression },
                { "TLS_SNI", sni },
-               { "SHARED_CIPHERS", shared_ciphers },
                { "CLIENT_VERIFY", client_verify },
                { "CLIENT_VERIFY_ERRSTR", verify_error },
                { "CLIENT_CERT_RFC4523_CEA", exact_assertion } };
@@ -200,9 +198,7 @@ static struct span of_certificates(const struct tls_stream *t, struct arena *a, 
     if (after(name, "CIPHER", &rest))
         return cipher(t, a, rest);
     if (after(name, "CLIENT_CERT_CHAIN_", &rest))
-        return chain_certificate(t, a, rest, true);
-    if (after(name, "CLIENT_B64CERT_CHAIN_", &rest))
-        return chain_certificate(t, a, rest, false);
+        return chain_certificate(t, a, rest);
     if (after(name, "CLIENT_", &rest))
         x = SSL_get0_peer_certificate(t->ssl);
     else if (after(name, "SERVER_", &rest))
@@ -221,6 +217,8 @@ struct span tls_variable(const struct stream *s, struct arena *a, const char *na
         return SPAN("on");
     if (!t->ssl || !after(name, "SSL_", &rest))
         return (struct span){ 0 };
+    if (strcasecmp(rest, "VERSION_INTERFACE") == 0)
+        return SPAN("Weir");
     if (strcasecmp(rest, "VERSION_LIBRARY") == 0)
         return library(a, OpenSSL_version(OPENSSL_VERSION));
     if (strcasecmp(rest, "VERSION_LIBRARY_INTERFACE") == 0)

@@ -4,7 +4,6 @@
 #include "tls_impl.h"
 
 #include <errno.h>
-#include <openssl/err.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <unistd.h>
@@ -37,7 +36,7 @@ bool stream_is_tls(const struct stream *s)
 
 /* ---- reading ---- */
 
-static bool more_to_read(const struct tls_stream *t)
+bool tls_more_to_read(const struct tls_stream *t)
 {
     return !t->drained || SSL_has_pending(t->ssl);
 }
@@ -77,14 +76,14 @@ static ssize_t tls_read(struct stream *s, void *out, size_t n)
         return -1;
     }
     while (done < n) {
-        ERR_clear_error();
+        tls_forget_errors();
         int r = SSL_read_ex(t->ssl, (char *)out + done, n - done, &got);
         if (r <= 0) {
             result = read_nothing(t, r);
             break;
         }
         done += got;
-        if (!more_to_read(t)) {
+        if (!tls_more_to_read(t)) {
             s->ready &= ~STREAM_READABLE;
             break;
         }
@@ -142,17 +141,27 @@ static struct span next_bytes(struct cursor *c, size_t most)
     return (struct span){ joined, n };
 }
 
-/* One record; false when OpenSSL refuses. Want of room cannot be: the BIO takes all that one call writes. */
+/* One record; false when it was not written. Want of room cannot be: the BIO takes all that one call writes. Want of
+ * bytes can: half a ticket or half a client's certificate has come, and OpenSSL writes nothing before it has the rest.
+ */
 static bool write_record(struct tls_stream *t, struct span bytes)
 {
     size_t went;
-    ERR_clear_error();
-    if (SSL_write_ex(t->ssl, bytes.p, bytes.n, &went) == 1) {
+    int result;
+
+    tls_forget_errors();
+    result = SSL_write_ex(t->ssl, bytes.p, bytes.n, &went);
+    if (result == 1) {
         ASSERT(went == bytes.n);
         t->burst += t->burst < BURST_FIRST ? (unsigned)went : 0;
         return true;
     }
-    tls_failed(t, TLS_OTHER, 0, NULL);
+    if (SSL_get_error(t->ssl, result) == SSL_ERROR_WANT_READ) {
+        t->write_blocked = true;
+        t->s.ready &= ~STREAM_WRITABLE;
+    } else {
+        tls_failed(t, TLS_OTHER, 0, NULL);
+    }
     return false;
 }
 
@@ -166,7 +175,7 @@ static ssize_t tls_write(struct stream *s, const struct iovec *v, int n)
         errno = s->shut ? EPIPE : broken_errno(t);
         return -1;
     }
-    if (s->connecting || buf_len(&t->unsent)) {
+    if (s->connecting || buf_len(&t->unsent) || t->write_blocked) {
         s->ready &= ~STREAM_WRITABLE;
         errno = EAGAIN;
         return -1;
@@ -179,9 +188,9 @@ static ssize_t tls_write(struct stream *s, const struct iovec *v, int n)
         done += bytes.n;
     }
     tls_bio_flush(t);
-    if (!t->broken && !t->os_error)
+    if (!t->broken && !t->os_error && (done || !t->write_blocked))
         return (ssize_t)done;
-    errno = broken_errno(t);
+    errno = t->broken || t->os_error ? broken_errno(t) : EAGAIN;
     return -1;
 }
 
@@ -192,7 +201,7 @@ static int tls_shutdown(struct stream *s)
     struct tls_stream *t = tls_of(s);
 
     if (!s->connecting && !t->broken) {
-        ERR_clear_error();
+        tls_forget_errors();
         SSL_shutdown(t->ssl);
         tls_bio_flush(t);
     }
@@ -200,19 +209,6 @@ static int tls_shutdown(struct stream *s)
         return shutdown(s->watch.fd, SHUT_WR);
     t->fin_later = true;
     return 0;
-}
-
-static void free_handshake(struct tls_stream *t)
-{
-    struct tls_handshake *h = t->handshake;
-    if (!h)
-        return;
-    timer_cancel(t->s.loop, &h->timeout);
-    tls_context_drop(h->next);
-    buf_release(&h->hello);
-    free(h->check_name);
-    free(h);
-    t->handshake = NULL;
 }
 
 static void on_free(void *p)
@@ -236,7 +232,7 @@ static void destroy(struct tls_stream *t)
     if (t->s.watch.fd >= 0)
         close(t->s.watch.fd);
     t->s.watch.fd = -1;
-    free_handshake(t);
+    tls_handshake_free(t);
     loop_defer(t->s.loop, on_free, t);
 }
 
@@ -283,7 +279,7 @@ static void tls_close(struct stream *s)
     *f = (struct farewell){ .limit.on_time = on_farewell_time, .of = t };
     t->closing = true;
     s->owner = f;
-    free_handshake(t);
+    tls_handshake_free(t);
     timer_set(s->loop, &f->limit, LAST_BYTES_MS);
 }
 
@@ -301,126 +297,32 @@ struct stream *stream_tls_to_plain(struct stream *s, void (*on_ready)(struct str
     return stream_tcp(l, fd, on_ready, owner);
 }
 
-/* ---- the handshake ---- */
-
-static void begin(struct tls_stream *t)
-{
-    BIO *b;
-    t->ssl = SSL_new(t->context->ssl);
-    ASSERT(t->ssl);
-    b = tls_bio_new(t);
-    SSL_set_bio(t->ssl, b, b);
-    SSL_set_app_data(t->ssl, t);
-    if (t->server) {
-        SSL_set_accept_state(t->ssl);
-        return;
-    }
-    SSL_set_connect_state(t->ssl);
-    if (t->sni)
-        SSL_set_tlsext_host_name(t->ssl, t->sni);
-    tls_session_use(t);
-}
-
-/* The name asks for another context: begin again with that one, which then holds in everything, and read the hello once
- * more. */
-static void change_context(struct tls_stream *t)
-{
-    struct tls_handshake *h = t->handshake;
-    SSL_free(t->ssl);
-    tls_context_drop(t->context);
-    t->context = h->next;
-    h->next = NULL;
-    begin(t);
-}
-
-enum step { STEP_DONE, STEP_WAIT, STEP_FAILED };
-
-static enum step shake_hands(struct tls_stream *t)
-{
-    for (;;) {
-        ERR_clear_error();
-        int r = SSL_do_handshake(t->ssl);
-        if (r == 1)
-            return t->server || tls_check_peer(t) ? STEP_DONE : STEP_FAILED;
-        switch (SSL_get_error(t->ssl, r)) {
-        case SSL_ERROR_WANT_CLIENT_HELLO_CB: change_context(t); break;
-        case SSL_ERROR_WANT_READ:
-        case SSL_ERROR_WANT_WRITE: return STEP_WAIT;
-        default: tls_note_failure(t, r); return STEP_FAILED;
-        }
-    }
-}
-
-/* The alert is on its way; unread bytes at close(2) would let a reset overtake it. */
-static void give_up(struct tls_stream *t)
-{
-    char rest[4096];
-    free_handshake(t);
-    t->s.connecting = false;
-    t->s.ready |= STREAM_FAILED;
-    if (t->fault != TLS_HTTP_REQUEST) {
-        shutdown(t->s.watch.fd, SHUT_WR);
-        for (int i = 0; i < 16 && recv(t->s.watch.fd, rest, sizeof(rest), MSG_DONTWAIT) > 0; i++)
-            ;
-    }
-    t->s.on_ready(&t->s);
-}
-
-static void stand(struct tls_stream *t)
-{
-    t->s.connecting = false;
-    t->s.ready |= STREAM_WRITABLE;
-    if (more_to_read(t))
-        t->s.ready |= STREAM_READABLE;
-    t->s.on_ready(&t->s);
-}
-
-static void on_timeout(struct timer *timer)
-{
-    struct tls_stream *t = CONTAINER_OF(timer, struct tls_handshake, timeout)->of;
-    tls_failed(t, TLS_TIMEOUT, 0, "handshake timed out");
-    give_up(t);
-}
-
-static void go_on(struct tls_stream *t)
-{
-    struct tls_handshake *h = t->handshake;
-
-    if (h) {
-        enum step step;
-        if (!t->ssl)
-            begin(t);
-        step = shake_hands(t);
-        tls_bio_flush(t);
-        if (step == STEP_FAILED) {
-            give_up(t);
-            return;
-        }
-        if (step == STEP_WAIT)
-            return;
-        free_handshake(t);
-    }
-    if (!buf_len(&t->unsent))
-        stand(t);
-}
-
 /* ---- events ---- */
 
-/* TLS 1.3 servers send tickets when they like: an owner is not to be woken for what holds no data. */
-static bool only_tickets(struct tls_stream *t)
+/* Lets OpenSSL work on what has come; is there any data in it? A failure is the reader's to find. */
+static bool look_ahead(struct tls_stream *t)
 {
     char byte;
     size_t got;
+    int result, error;
 
-    if (t->server || t->broken || t->ended || SSL_version(t->ssl) != TLS1_3_VERSION)
-        return false;
-    ERR_clear_error();
-    int r = SSL_peek_ex(t->ssl, &byte, 1, &got);
-    int error = r <= 0 ? SSL_get_error(t->ssl, r) : SSL_ERROR_NONE;
+    if (t->broken || t->ended)
+        return true;
+    tls_forget_errors();
+    result = SSL_peek_ex(t->ssl, &byte, 1, &got);
+    error = result <= 0 ? SSL_get_error(t->ssl, result) : SSL_ERROR_NONE;
     if (error == SSL_ERROR_SSL || error == SSL_ERROR_SYSCALL)
         tls_failed(t, TLS_OTHER, 0, NULL);
     tls_bio_flush(t);
-    return error == SSL_ERROR_WANT_READ;
+    if (!SSL_in_init(t->ssl))
+        t->write_blocked = false;
+    return error != SSL_ERROR_WANT_READ;
+}
+
+/* TLS 1.3 servers send tickets when they like: an owner is not to be woken for what holds no data. */
+static bool may_be_tickets(const struct tls_stream *t)
+{
+    return !t->server && !(t->s.ready & (STREAM_READABLE | STREAM_EOF)) && SSL_version(t->ssl) == TLS1_3_VERSION;
 }
 
 static void note_events(struct tls_stream *t, uint32_t events)
@@ -440,20 +342,16 @@ static void note_events(struct tls_stream *t, uint32_t events)
 
 static unsigned gained_bits(struct tls_stream *t, uint32_t events)
 {
-    unsigned bits = 0;
-    if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR))
+    bool came = events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR), looks = t->write_blocked || may_be_tickets(t);
+    unsigned bits = events & EPOLLERR ? STREAM_FAILED : 0;
+
+    if (came && (!looks || look_ahead(t)))
         bits |= STREAM_READABLE;
-    if (t->writable && !buf_len(&t->unsent))
-        bits |= STREAM_WRITABLE;
-    if (events & EPOLLERR)
-        bits |= STREAM_FAILED;
-    if (t->read_blocked && (bits & STREAM_WRITABLE)) {
+    if (t->writable && !buf_len(&t->unsent)) {
+        bits |= t->write_blocked ? 0 : STREAM_WRITABLE;
+        bits |= t->read_blocked ? STREAM_READABLE : 0;
         t->read_blocked = false;
-        bits |= STREAM_READABLE;
     }
-    if (bits == (bits & (STREAM_READABLE | STREAM_WRITABLE)) && (bits & STREAM_READABLE) &&
-        !(t->s.ready & (STREAM_READABLE | STREAM_EOF)) && only_tickets(t))
-        bits &= ~STREAM_READABLE;
     return bits;
 }
 
@@ -468,7 +366,7 @@ static void on_event(struct watch *w, uint32_t events)
     } else if (t->s.connecting) {
         /* a server has nothing to do before the first bytes */
         if (t->ssl || !t->server || !t->drained)
-            go_on(t);
+            tls_handshake_go_on(t);
     } else {
         unsigned bits = gained_bits(t, events);
         t->s.ready |= (unsigned char)bits;
@@ -488,8 +386,7 @@ struct tls_stream *tls_stream_new(struct loop *l, int fd, struct tls_context *c)
     t->drained = t->writable = true;
     t->context = tls_context_hold(c);
     if (loop_watch(l, &t->s.watch)) {
-        t->handshake = base_alloc(sizeof(*t->handshake));
-        *t->handshake = (struct tls_handshake){ .of = t, .timeout.on_time = on_timeout };
+        tls_handshake_new(t);
         return t;
     }
     int error = errno;
@@ -497,19 +394,4 @@ struct tls_stream *tls_stream_new(struct loop *l, int fd, struct tls_context *c)
     on_free(t);
     errno = error;
     return NULL;
-}
-
-struct stream *stream_tls_accept(struct loop *l, int fd, const struct tls_accept *how,
-                                 void (*on_ready)(struct stream *), void *owner)
-{
-    struct tls_stream *t = tls_stream_new(l, fd, how->context);
-    if (!t)
-        return NULL;
-    t->s.on_ready = on_ready;
-    t->s.owner = owner;
-    t->handshake->choose = how->choose;
-    t->handshake->choose_ctx = how->choose_ctx;
-    if (how->timeout_ms)
-        timer_set(l, &t->handshake->timeout, how->timeout_ms);
-    return &t->s;
 }

@@ -9,7 +9,7 @@
 
 /* "S_DN_CN", "V_END", "SAN_DNS_0", "CERT"…: what follows SSL_CLIENT_ or SSL_SERVER_. {NULL,0}: none. */
 struct span tls_certificate_variable(const X509 *x, struct arena *a, const char *name);
-struct span tls_certificate_text(const X509 *x, struct arena *a, bool pem); /* PEM, or base64 on one line */
-struct span tls_certificate_assertion(const X509 *x, struct arena *a);      /* CertificateExactAssertion, RFC 4523 */
+struct span tls_certificate_pem(const X509 *x, struct arena *a);
+struct span tls_certificate_assertion(const X509 *x, struct arena *a); /* CertificateExactAssertion, RFC 4523 */
 
 #endif

@@ -2,6 +2,7 @@
  * ends, faults. */
 #include "net_tls.h"
 
+#include <malloc.h>
 #include <openssl/err.h>
 
 static struct tls_context *front, *behind;
@@ -810,9 +811,134 @@ static void flood_of_key_updates_does_not_grow_memory(void **state)
     }
     assert_true(full);
     assert_in_range(buf_len(&tls_of(s.s)->unsent), 1, 300 * 1024);
+    static char out[65536]; /* once we take its answers, the server reads on */
+    size_t heard = buf_len(&s.in);
+    for (int i = 0; i < 100 && buf_len(&s.in) == heard; i++) {
+        assert_true(read(SSL_get_fd(ssl), out, sizeof(out)) != 0);
+        run_for(1);
+    }
+    assert_true(buf_len(&s.in) > heard);
     stream_reset(s.s), s.s = NULL;
     close_end(&s);
     end_foreign(ssl);
+    SSL_CTX_free(ctx);
+}
+
+/* A peer of OpenSSL's own between memory and a descriptor: the test decides which bytes go when. */
+struct puppet {
+    SSL *ssl;
+    int fd;
+    size_t at_once; /* bytes a turn; 0: all */
+};
+
+static void hear(struct puppet *p)
+{
+    char bytes[4096];
+    ssize_t n;
+    while ((n = read(p->fd, bytes, sizeof(bytes))) > 0)
+        assert_int_equal(BIO_write(SSL_get_rbio(p->ssl), bytes, (int)n), n);
+}
+
+static void say(struct puppet *p, size_t most)
+{
+    char bytes[4096];
+    int n = BIO_read(SSL_get_wbio(p->ssl), bytes, (int)(most && most < sizeof(bytes) ? most : sizeof(bytes)));
+    if (n > 0)
+        assert_int_equal(write(p->fd, bytes, (size_t)n), n);
+}
+
+static struct puppet puppet(SSL_CTX *ctx, int fd)
+{
+    struct puppet p = { SSL_new(ctx), fd, 0 };
+    SSL_set_bio(p.ssl, BIO_new(BIO_s_mem()), BIO_new(BIO_s_mem()));
+    return p;
+}
+
+static void play_handshake(struct puppet *p)
+{
+    while (SSL_do_handshake(p->ssl) != 1 || BIO_pending(SSL_get_wbio(p->ssl))) {
+        say(p, p->at_once);
+        run_for(0);
+        hear(p);
+    }
+}
+
+static void free_puppet(struct puppet *p)
+{
+    SSL_free(p->ssl);
+    close(p->fd);
+}
+
+static void hello_byte_by_byte_still_finds_its_context(void **state)
+{
+    (void)state;
+    struct end s;
+    int fds[2];
+    struct tls_config old = server_config();
+    old.pairs = &rsa_pair, old.protocols = TLS_1_2;
+    sites[0] = front, sites[1] = context(old);
+    SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
+    make_pair(fds);
+    serve_on(&s, fds[0], (struct tls_accept){ .context = front, .choose = choose_site });
+    struct puppet p = puppet(ctx, fds[1]);
+    p.at_once = 1;
+    SSL_set_connect_state(p.ssl);
+    SSL_set_tlsext_host_name(p.ssl, "old.weir.test");
+    play_handshake(&p);
+    while (!s.up)
+        loop_run(l);
+    assert_variable(&s, "SSL_PROTOCOL", "TLSv1.2");
+    assert_variable(&s, "SSL_SERVER_A_KEY", "rsaEncryption");
+    close_end(&s);
+    free_puppet(&p);
+    tls_context_drop(sites[1]);
+    SSL_CTX_free(ctx);
+}
+
+static void half_a_ticket_holds_writing_up_for_a_while(void **state)
+{
+    (void)state;
+    struct end c = { 0 };
+    int fds[2];
+    char out[16];
+    SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
+    assert_int_equal(SSL_CTX_use_certificate_file(ctx, ec_pair.cert, SSL_FILETYPE_PEM), 1);
+    assert_int_equal(SSL_CTX_use_PrivateKey_file(ctx, ec_pair.key, SSL_FILETYPE_PEM), 1);
+    SSL_CTX_set_num_tickets(ctx, 0);
+    SSL_CTX_set_max_send_fragment(ctx, 512);
+    make_pair(fds);
+    struct puppet p = puppet(ctx, fds[1]);
+    SSL_set_accept_state(p.ssl);
+    connect_on(&c, fds[0], (struct tls_connect){ .context = behind });
+    run_for(0);
+    hear(&p);
+    play_handshake(&p);
+    while (!c.up)
+        loop_run(l);
+    SSL_CTX_set_num_tickets(ctx, 1);
+    SSL_SESSION_set1_ticket_appdata(SSL_get_session(p.ssl), certs_dir, sizeof(certs_dir)); /* any: makes it longer */
+    assert_int_equal(SSL_new_session_ticket(p.ssl), 1);
+    /* a message in two records, of which one arrives */
+    static const unsigned char more[600];
+    SSL_SESSION_set1_ticket_appdata(SSL_get_session(p.ssl), more, sizeof(more));
+    assert_int_equal(SSL_do_handshake(p.ssl), 1);
+    assert_true(BIO_pending(SSL_get_wbio(p.ssl)) > 540);
+    c.calls = 0;
+    say(&p, 540);
+    run_for(2);
+    assert_int_equal(c.calls, 0); /* nothing an owner should wake for */
+    assert_int_equal(send_text(&c, "now?"), -1);
+    assert_int_equal(errno, EAGAIN);
+    assert_false(c.s->ready & STREAM_WRITABLE);
+    say(&p, 0);
+    while (!(c.s->ready & STREAM_WRITABLE))
+        loop_run(l);
+    assert_int_equal(send_text(&c, "now."), 4);
+    hear(&p);
+    assert_int_equal(SSL_read(p.ssl, out, sizeof(out)), 4);
+    assert_memory_equal(out, "now.", 4);
+    close_end(&c);
+    free_puppet(&p);
     SSL_CTX_free(ctx);
 }
 
@@ -869,6 +995,59 @@ static void bad_files_are_refused_with_the_reason(void **state)
     how = server_config();
     how.ca_file = "/nonexistent/ca";
     assert_refused(how, "/nonexistent/ca");
+}
+
+/* ---- memory ---- */
+
+static size_t live, live_blocks;
+
+static void *count_alloc(size_t n, const char *file, int line)
+{
+    (void)file, (void)line;
+    void *p = malloc(n);
+    live += malloc_usable_size(p) + sizeof(size_t);
+    live_blocks++;
+    return p;
+}
+
+static void count_free(void *p, const char *file, int line)
+{
+    (void)file, (void)line;
+    live -= p ? malloc_usable_size(p) + sizeof(size_t) : 0;
+    live_blocks -= p != NULL;
+    free(p);
+}
+
+static void *count_realloc(void *p, size_t n, const char *file, int line)
+{
+    (void)file, (void)line;
+    live -= p ? malloc_usable_size(p) + sizeof(size_t) : 0;
+    live_blocks += p == NULL;
+    p = realloc(p, n);
+    live += malloc_usable_size(p) + sizeof(size_t);
+    return p;
+}
+
+static void idle_stream_holds_no_buffers(void **state)
+{
+    (void)state;
+    struct end s;
+    SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
+    for (int version = TLS1_2_VERSION; version <= TLS1_3_VERSION; version++) {
+        SSL_CTX_set_max_proto_version(ctx, version);
+        SSL *ssl = foreign_client(&s, front, ctx);
+        SSL_write(ssl, "hello", 5);
+        expect_text(&s, "hello");
+        send_text(&s, "hello");
+        size_t bytes = live, blocks = live_blocks;
+        close_end(&s);
+        bytes -= live, blocks -= live_blocks;
+        print_message("           %s, idle: %zu bytes in %zu blocks of OpenSSL's, %zu of ours\n", SSL_get_version(ssl),
+                      bytes, blocks, sizeof(struct tls_stream));
+        assert_in_range(bytes, 1000, 15000);
+        end_foreign(ssl);
+    }
+    SSL_CTX_free(ctx);
 }
 
 /* ---- stapling ---- */
@@ -949,9 +1128,13 @@ int main(void)
         STORY(missing_close_notify_is_a_fault_behind),
         STORY(broken_record_gets_an_alert),
         STORY(flood_of_key_updates_does_not_grow_memory),
+        STORY(hello_byte_by_byte_still_finds_its_context),
+        STORY(half_a_ticket_holds_writing_up_for_a_while),
+        STORY(idle_stream_holds_no_buffers),
         STORY(locked_keys_open_with_the_phrase),
         STORY(bad_files_are_refused_with_the_reason),
         STORY(staple_is_sent_and_can_be_changed),
     };
+    ASSERT(CRYPTO_set_mem_functions(count_alloc, count_realloc, count_free));
     return cmocka_run_group_tests(stories, make_all, remove_all);
 }
