@@ -34,7 +34,9 @@ const struct directive core_directives[] = {
       "Maximum time in seconds to wait for child processes to complete transactions during shutdown" },
     { "ServerTokens", IN_GLOBAL, ARGS_1, core_set_tokens, SITE(tokens),
       "Determine tokens displayed in the Server: header - Min(imal), Major, Minor, Prod(uctOnly), OS, or Full" },
-    { "Protocols", IN_SITES, ARGS_ITERATE, core_set_protocols, NO_SLOT, "Controls which protocols are allowed" },
+    { "Protocol", IN_SITES, ARGS_1, core_set_protocol, SITE(protocol), "Set the Protocol for httpd to use." },
+    { "Protocols", IN_SITES, ARGS_ITERATE, core_set_protocols, SITE(protocols),
+      "Controls which protocols are allowed" },
     { "NameVirtualHost", IN_SITES, ARGS_1, core_note_name_virtual_host, NO_SLOT,
       "A numeric IP address:port, or the name of a host" },
     { "Error", ANYWHERE, ARGS_RAW, core_set_error, NO_SLOT, "Generate error message from within configuration" },
@@ -221,7 +223,6 @@ const struct directive core_directives[] = {
         "HostnameLookups", IN_ANY, ARGS_1,
         "\"on\" to enable, \"off\" to disable reverse DNS lookups, or \"double\" to enable double-reverse DNS lookups",
         WHY_NAMES),
-    INERT("Protocol", IN_SITES, ARGS_1, "Set the Protocol for httpd to use.", WHY_HTTP2),
     INERT("ProtocolsHonorOrder", IN_SITES, ARGS_1,
           "'off' (default) or 'on' to respect given order of protocols, by default the client specified order "
           "determines selection",

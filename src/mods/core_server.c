@@ -2,6 +2,7 @@
  * mod_unixd.c. */
 #include "core.h"
 
+#include <ctype.h>
 #include <grp.h>
 #include <pwd.h>
 #include <stdlib.h>
@@ -107,9 +108,25 @@ const char *core_set_tokens(struct conf_cmd *cmd, void *settings, int argc, char
     return "ServerTokens takes 1 argument: 'Prod(uctOnly)', 'Major', 'Minor', 'Min(imal)', 'OS', or 'Full'";
 }
 
+/* Whatever it is called, what is spoken is HTTP; "https" turns TLS on where there are certificates (ssl_finish.c). */
+const char *core_set_protocol(struct conf_cmd *cmd, void *settings, int argc, char **argv)
+{
+    struct core_site *s = settings;
+    char *word = arena_strdup(cmd->arena, argv[0]);
+
+    (void)argc;
+    for (char *p = word; *p; p++)
+        *p = (char)tolower((unsigned char)*p);
+    s->protocol = word;
+    return NULL;
+}
+
 const char *core_set_protocols(struct conf_cmd *cmd, void *settings, int argc, char **argv)
 {
-    (void)settings, (void)argc;
+    struct core_site *s = settings;
+
+    (void)argc;
+    vec_add(cmd->arena, &s->protocols, argv[0]);
     if (strcasecmp(argv[0], "http/1.1") != 0)
         conf_note(cmd, LEVEL_NOTICE, LOG_HTTP2, 0,
                   "Protocols %s: HTTP/1.1 is spoken in this version / この版は HTTP/1.1 で通信します", argv[0]);

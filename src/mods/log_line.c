@@ -2,6 +2,7 @@
  * from peers are escaped as ap_escape_logitem does, so that no NUL is in them: a NUL marks what a tunnel's end fills
  * in. */
 #include "logs.h"
+#include "ssl.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -63,6 +64,12 @@ static void put_value(struct line *l, struct span s)
         put_escaped(l->out, s);
     else
         buf_adds(l->out, "-");
+}
+
+/* mod_ssl's values: an empty one is none. */
+static void put_filled(struct line *l, struct span s)
+{
+    put_value(l, s.n ? s : (struct span){ NULL, 0 });
 }
 
 static void put_string(struct line *l, const char *s)
@@ -250,7 +257,7 @@ static void put_port(struct line *l, const char *which)
     else if (l->r->site->server_port)
         put_number(l->out, (unsigned)l->r->site->server_port);
     else
-        buf_adds(l->out, peer->tls ? "443" : "80");
+        put_number(l->out, (unsigned)request_default_port(l->r));
 }
 
 static void put_process(struct line *l, const char *which)
@@ -389,9 +396,9 @@ static void put_item(struct line *l, const struct log_item *item)
     case 'a':
     case 'h': put_string(l, r->peer->ip); break;
     case 'A': put_string(l, r->peer->local_ip); break;
-    case 'l': /* no identd is asked */
-    case 'x': /* no TLS: what mod_ssl writes for a plain connection */
-    case 'c': buf_adds(l->out, "-"); break;
+    case 'l': buf_adds(l->out, "-"); break; /* no identd is asked */
+    case 'x': put_filled(l, ssl_variable(r, item->arg)); break;
+    case 'c': put_filled(l, ssl_log_variable(r, item->arg)); break;
     case 'u': put_user(l); break;
     case 't':
         if (item->at_end)

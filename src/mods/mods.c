@@ -1,6 +1,7 @@
 /* The only list of modules. Names and sources are httpd's, so that <IfModule>, LoadModule and LogLevel find them. */
 #include "core.h"
 #include "names.h"
+#include "ssl.h"
 
 extern struct module authz_core_module; /* authz.c */
 extern struct module env_module;        /* env.c */
@@ -59,7 +60,6 @@ NAMED(autoindex, "mod_autoindex.c", autoindex_directives);
 NAMED(negotiation, "mod_negotiation.c", negotiation_directives);
 NAMED(remoteip, "mod_remoteip.c", remoteip_directives);
 
-NAMED(ssl, "mod_ssl.c", ssl_directives);
 NAMED(http2, "mod_http2.c", http2_directives);
 NAMED(socache_shmcb, "mod_socache_shmcb.c", NULL);
 NAMED(slotmem_shm, "mod_slotmem_shm.c", NULL);

@@ -75,7 +75,9 @@ struct log_event request_event(const struct request *r, struct log_event e);
 int request_server_port(const struct request *r); /* ap_get_server_port: UseCanonicalName, UseCanonicalPhysicalPort */
 const char *request_server_name(const struct request *r);           /* ap_get_server_name */
 const char *request_url(const struct request *r, const char *path); /* ap_construct_url: scheme://name[:port]path */
-const char *request_server_banner(const struct request *r);         /* what Server: says, by ServerTokens */
+const char *request_scheme(const struct request *r);        /* "https" on TLS, and where ServerName says https:// */
+int request_default_port(const struct request *r);          /* of that scheme */
+const char *request_server_banner(const struct request *r); /* what Server: says, by ServerTokens */
 
 extern const struct module *const all_modules[]; /* mods.c, NULL-terminated */
 #define APACHE_VERSION "2.4.71"
@@ -105,7 +107,10 @@ struct core_site {        /* ints are flags or enums of the words above; µs whe
     int merge_slashes, encoded_slashes /* enum http_slashes */, http_unsafe, methods_registered, no_http09, strict_host;
     int canonical_physical_port, buffered_logs;
     int64_t header_first_us, header_max_us, body_first_us, body_max_us; /* RequestReadTimeout; 0 none */
-    int header_rate, body_rate;                                         /* bytes a second that extend it */
+    int64_t handshake_first_us, handshake_max_us;
+    int header_rate, body_rate, handshake_rate; /* bytes a second that extend it */
+    struct vec protocols;                       /* char *: Protocols, in order; empty: http/1.1 */
+    const char *protocol;                       /* Protocol, lower case; NULL: the listener's */
     struct vec limit_methods; /* char *: names beyond httpd's own that <Limit> wrote; main server only */
 };
 struct error_document {
@@ -157,6 +162,7 @@ struct proxy_worker { /* identity and parameters; immutable */
     unsigned id;       /* dense in the snapshot */
 };
 struct proxy_alias;
+struct ssl_proxy_part; /* ssl.h */
 struct proxy_reverse {
     const char *fake, *real;
     bool interpolate;
@@ -167,9 +173,9 @@ struct proxy_site {
     struct vec workers; /* struct proxy_worker * */
     int64_t timeout_us;
     int via, max_forwards, bad_header /* enum http_bad_header */;
-    int receive_buffer;             /* ProxyReceiveBufferSize; 0: the system's */
-    const char *source_address;     /* numeric, or NULL */
-    int http_loaded, tunnel_loaded; /* mod_proxy_http, mod_proxy_wstunnel */
+    int receive_buffer;                         /* ProxyReceiveBufferSize; 0: the system's */
+    const char *source_address;                 /* numeric, or NULL */
+    int http_loaded, tunnel_loaded, ssl_loaded; /* mod_proxy_http, mod_proxy_wstunnel, mod_ssl */
 };
 struct proxy_place {
     const struct proxy_alias *alias;                  /* ProxyPass inside <Location> */
@@ -193,9 +199,13 @@ struct proxy_target {
     bool upgrade;                 /* tunnel when the backend agrees */
     const char *upgrade_protocol; /* what Upgrade asks for: the client's value, verbatim */
     uint64_t timeout_ms, connect_timeout_ms, tunnel_idle_ms;
-    bool nocanon;         /* url is raw: not to be encoded again, and holds its query */
-    bool tunnel_only;     /* mod_proxy_wstunnel without its fallback is in charge */
-    bool awaits_continue; /* the head sent carries Expect: 100-continue */
+    bool nocanon;                     /* url is raw: not to be encoded again, and holds its query */
+    bool tunnel_only;                 /* mod_proxy_wstunnel without its fallback is in charge */
+    bool awaits_continue;             /* the head sent carries Expect: 100-continue */
+    bool tls;                         /* https: or wss:, with SSLProxyEngine on */
+    const struct ssl_proxy_part *ssl; /* with tls: the place's, a <Proxy> section's merged in */
+    const char *tls_name;             /* whom the certificate is to name, be it an address; NULL: no Host to preserve */
+    const char *sni;                  /* the same; NULL for an address */
 };
 /* translate_name: which ProxyPass. 0 and r->proxy set (worker and url as mapped, nothing else yet); 0 and r->proxy
  * NULL: not proxied; or a status. Needs r->place after WALK_LOCATION. */

@@ -33,7 +33,6 @@
 
 /* Why a line is refused: to take it and do nothing would leave a door open or send requests elsewhere. */
 #define WHY_GUARDS "it protects, and this version does not act on it / 保護の指定ですが、この版ではまだ機能しません"
-#define WHY_TLS    "this version does not speak TLS / この版はまだ TLS に対応していません"
 #define WHY_ROUTES                                                                                                     \
     "it sends requests elsewhere, and this version does not act on it / この版ではまだ振り分けに使えません"
 #define WHY_STEERS                                                                                                     \

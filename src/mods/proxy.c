@@ -181,6 +181,7 @@ static void finish_site(struct snapshot_build *b, struct site *site, unsigned *i
     struct proxy_site *s = site_part(site, &proxy_module);
     s->http_loaded = conf_module_present(b->snapshot->reading, "proxy_http_module");
     s->tunnel_loaded = conf_module_present(b->snapshot->reading, "proxy_wstunnel_module");
+    s->ssl_loaded = conf_module_present(b->snapshot->reading, "ssl_module");
     for (unsigned i = 0; i < s->workers.n; i++) {
         struct proxy_worker *w = s->workers.items[i];
         if (w->id != UINT_MAX)

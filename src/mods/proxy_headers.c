@@ -59,7 +59,7 @@ static void remove_all(struct http_fields *f, const char *const *names)
 const char *proxy_via(const struct request *r)
 {
     int via = proxy_site_of(r->site)->via, port = request_server_port(r), version = r->head.version;
-    const char *written = port == (r->peer->tls ? 443 : 80) ? "" : arena_printf(r->arena, ":%d", port);
+    const char *written = port == request_default_port(r) ? "" : arena_printf(r->arena, ":%d", port);
 
     return arena_printf(r->arena, "%d.%d %s%s%s", version / 10, version % 10, r->site->server_name, written,
                         via == VIA_FULL ? " (Weir/" WEIR_VERSION ")" : "");

@@ -1,7 +1,9 @@
 /* What proxy_handler decides once a request is mapped and before a connection is made: hops, TRACE, worker, upgrade,
  * times (mod_proxy.c, proxy_handler; mod_proxy_http.c and mod_proxy_wstunnel.c, the beginnings of their handlers). */
 #include "proxy.h"
+#include "ssl.h"
 
+#include <arpa/inet.h>
 #include <stdio.h>
 #include <strings.h>
 
@@ -160,11 +162,20 @@ static int choose_worker(struct request *r)
     return 0;
 }
 
+static bool is_tls(const char *scheme)
+{
+    return strcmp(scheme, "https") == 0 || strcmp(scheme, "wss") == 0;
+}
+
 static bool is_handled(const struct request *r)
 {
     const char *scheme = r->proxy->scheme;
-    bool http = proxy_site_of(r->site)->http_loaded;
-    return strcmp(scheme, "http") == 0 ? http : strcmp(scheme, "ws") == 0 && (http || proxy_tunnel_alone(r));
+    const struct proxy_site *site = proxy_site_of(r->site);
+    bool tls = is_tls(scheme), http = site->http_loaded && (!tls || site->ssl_loaded);
+
+    if (strcmp(scheme, tls ? "https" : "http") == 0)
+        return http;
+    return strcmp(scheme, tls ? "wss" : "ws") == 0 && (http || proxy_tunnel_alone(r));
 }
 
 static int check_scheme(struct request *r)
@@ -189,6 +200,35 @@ static int check_usable(const struct request *r)
     return 503;
 }
 
+/* ---- TLS ------------------------------------------------------------------------------------------ */
+
+static bool is_address(const char *host)
+{
+    unsigned char ip[16];
+    return inet_pton(AF_INET, host, ip) == 1 || inet_pton(AF_INET6, host, ip) == 1;
+}
+
+/* ap_proxy_determine_connection: the name for SNI and for the certificate's check. httpd finds out that SSLProxyEngine
+ * is off once it has connected; nothing is connected to for nothing here. */
+static int choose_tls(struct request *r)
+{
+    struct proxy_target *t = r->proxy;
+
+    if (!is_tls(t->scheme))
+        return 0;
+    t->ssl = &ssl_place_of(r->place)->proxy;
+    t->tls = t->ssl->engine != 0;
+    t->tls_name = proxy_place_of(r->place)->preserve_host ? r->hostname : t->host;
+    t->sni = t->tls_name && !is_address(t->tls_name) ? t->tls_name : NULL;
+    if (t->tls)
+        return 0;
+    LOG_AT(request_log(r), LOG_CORE, LEVEL_ERROR, 1961, 0, NULL,
+           " failed to enable ssl support [Hint: if using mod_ssl, see SSLProxyEngine]");
+    LOG_AT(request_log(r), LOG_PROXY, LEVEL_ERROR, 961, 0, NULL, "%s: failed to enable ssl support for %s:%d (%s)",
+           t->scheme, t->host, t->port, t->host);
+    return 500;
+}
+
 int proxy_prepare(struct request *r)
 {
     int status = r->proxy ? proxy_canonicalise(r) : 0;
@@ -201,7 +241,8 @@ int proxy_prepare(struct request *r)
         (status = choose_upgrade(r)))
         return status;
     choose_times(r);
-    return check_usable(r);
+    status = check_usable(r);
+    return status ? status : choose_tls(r);
 }
 
 bool proxy_may_reuse(const struct request *r)

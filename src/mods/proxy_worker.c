@@ -170,16 +170,6 @@ static void lower(char *text)
         *text = (char)tolower((unsigned char)*text);
 }
 
-static const char *check_scheme(struct conf_cmd *cmd, const char *scheme, const char *url)
-{
-    if (strcmp(scheme, "https") != 0 && strcmp(scheme, "wss") != 0)
-        return NULL;
-    return conf_fault(cmd,
-                      "%s: TLS to backends is not part of this version of Weir / "
-                      "バックエンドへの TLS はこの版の Weir にはまだありません",
-                      url);
-}
-
 static void name_worker(struct arena *a, struct proxy_worker *w, const struct parts *p)
 {
     int standard = http_default_port(span_of(p->scheme));
@@ -228,7 +218,7 @@ static const char *read_url(struct conf_cmd *cmd, const char *url, unsigned kind
         return conf_fault(cmd, "worker uds path (%s) too long", w->unix_path);
     w->any_host = p.any_host;
     name_worker(cmd->arena, w, &p);
-    return check_scheme(cmd, p.scheme, url);
+    return NULL;
 }
 
 const char *proxy_worker_define(struct conf_cmd *cmd, const char *url, unsigned kind, struct proxy_worker **worker)

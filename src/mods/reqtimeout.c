@@ -56,32 +56,41 @@ static const char *read_stage(struct arena *a, const char *text, struct stage *s
     return fault;
 }
 
-static void store(struct conf_cmd *cmd, struct core_site *site, bool header, const struct stage *s)
-{
-    int64_t *first = header ? &site->header_first_us : &site->body_first_us;
-    int64_t *most = header ? &site->header_max_us : &site->body_max_us;
-    int *rate = header ? &site->header_rate : &site->body_rate;
+struct stored { /* where a stage's numbers are kept */
+    const char *key;
+    int64_t *first, *most;
+    int *rate;
+};
 
-    *first = (int64_t)s->first * 1000000;
-    *most = (int64_t)s->most * 1000000;
-    *rate = s->rate;
-    conf_touch(cmd, site, first);
-    conf_touch(cmd, site, most);
-    conf_touch(cmd, site, rate);
+static void store(struct conf_cmd *cmd, struct core_site *site, const struct stored *to, const struct stage *s)
+{
+    *to->first = (int64_t)s->first * 1000000;
+    *to->most = (int64_t)s->most * 1000000;
+    *to->rate = s->rate;
+    conf_touch(cmd, site, to->first);
+    conf_touch(cmd, site, to->most);
+    conf_touch(cmd, site, to->rate);
 }
 
 static const char *set_stage(struct conf_cmd *cmd, struct core_site *site, const char *key, const char *value)
 {
+    const struct stored stages[] = {
+        { "handshake", &site->handshake_first_us, &site->handshake_max_us, &site->handshake_rate },
+        { "header", &site->header_first_us, &site->header_max_us, &site->header_rate },
+        { "body", &site->body_first_us, &site->body_max_us, &site->body_rate },
+    };
     struct stage s = { 0 };
-    bool header = strcasecmp(key, "header") == 0, body = strcasecmp(key, "body") == 0;
     const char *fault;
 
-    if (!header && !body && strcasecmp(key, "handshake") != 0)
-        return "Unknown RequestReadTimeout parameter";
-    fault = read_stage(cmd->arena, value, &s);
-    if (!fault && (header || body)) /* handshakes come with TLS */
-        store(cmd, site, header, &s);
-    return fault;
+    for (size_t i = 0; i < COUNT_OF(stages); i++) {
+        if (strcasecmp(key, stages[i].key) != 0)
+            continue;
+        fault = read_stage(cmd->arena, value, &s);
+        if (!fault)
+            store(cmd, site, &stages[i], &s);
+        return fault;
+    }
+    return "Unknown RequestReadTimeout parameter";
 }
 
 const char *core_set_read_timeout(struct conf_cmd *cmd, void *settings, int argc, char **argv)

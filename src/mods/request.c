@@ -68,9 +68,17 @@ const char *request_server_name(const struct request *r)
     return r->hostname;
 }
 
-static int default_port(const struct request *r)
+/* http_core.c: a server behind something that ends TLS for it says so in its ServerName. */
+const char *request_scheme(const struct request *r)
 {
-    return r->peer->tls ? 443 : 80;
+    const char *named = r->site ? r->site->scheme : NULL;
+
+    return r->peer->tls || (named && strcmp(named, "https") == 0) ? "https" : "http";
+}
+
+int request_default_port(const struct request *r)
+{
+    return http_default_port(span_of(request_scheme(r)));
 }
 
 static int first_port(int a, int b, int c)
@@ -84,18 +92,18 @@ int request_server_port(const struct request *r)
     int own = r->site->server_port;
 
     if (core_place_of(place_of(r))->canonical_name == CANONICAL_ON)
-        return first_port(own, physical, default_port(r));
-    return first_port(r->host_port, physical, own ? own : default_port(r));
+        return first_port(own, physical, request_default_port(r));
+    return first_port(r->host_port, physical, own ? own : request_default_port(r));
 }
 
 const char *request_url(const struct request *r, const char *path)
 {
-    const char *scheme = r->peer->tls ? "https" : "http", *name = request_server_name(r);
+    const char *name = request_server_name(r);
     bool v6 = strchr(name, ':') && *name != '[';
     int port = request_server_port(r);
 
-    name = arena_concat(r->arena, scheme, "://", v6 ? "[" : "", name, v6 ? "]" : "", NULL);
-    if (port == default_port(r))
+    name = arena_concat(r->arena, request_scheme(r), "://", v6 ? "[" : "", name, v6 ? "]" : "", NULL);
+    if (port == request_default_port(r))
         return arena_concat(r->arena, name, path, NULL);
     return arena_printf(r->arena, "%s:%d%s", name, port, path);
 }

@@ -1,7 +1,7 @@
 /* What expressions ask of a request: the variables and functions of httpd's util_expr_eval.c (request_var_fn,
  * conn_var_fn, misc_var_fn, req_table_func). Names are compared without case. */
 #include "digest.h"
-#include "mods.h"
+#include "ssl.h"
 
 #include <stdlib.h>
 #include <strings.h>
@@ -44,7 +44,7 @@ static struct span give_method(const struct request *r, const char *name)
 static struct span give_scheme(const struct request *r, const char *name)
 {
     (void)name;
-    return r->peer->tls ? SPAN("https") : SPAN("http");
+    return span_of(request_scheme(r));
 }
 
 static struct span give_uri(const struct request *r, const char *name)
@@ -301,8 +301,8 @@ static const struct variable {
 
 static give_fn *find_variable(const char *name)
 {
-    if (!strncasecmp(name, "SSL_", 4)) /* mod_ssl knows each of them; a plain connection has none */
-        return give_nothing;
+    if (!strncasecmp(name, "SSL_", 4)) /* mod_ssl knows each of them */
+        return ssl_session_variable;
     for (size_t i = 0; i < COUNT_OF(variables); i++)
         if (!strcasecmp(name, variables[i].name))
             return variables[i].give;
@@ -370,7 +370,7 @@ static const struct {
 } functions[] = {
     { "req", call_req },       { "http", call_req },  { "req_novary", call_req }, { "resp", call_resp },
     { "reqenv", call_reqenv }, { "env", call_env },   { "note", call_note },      { "osenv", call_osenv },
-    { "md5", call_md5 },       { "sha1", call_sha1 },
+    { "md5", call_md5 },       { "sha1", call_sha1 }, { "ssl", ssl_variable },
 };
 
 static give_fn *find_function(const char *name)

@@ -181,6 +181,25 @@ static void read_timeouts_have_stages(void **state)
 
 /* ---- LogLevel ---- */
 
+/* Of a virtual host's own list nothing of the main server's is left, as in httpd. */
+static void protocols_are_kept_in_order(void **state)
+{
+    (void)state;
+    struct snapshot *s = bench_must_load("Protocols h2 http/1.1\nRequestReadTimeout handshake=5-9,MinRate=10\n"
+                                         "<VirtualHost *:1>\nProtocols http/1.1\nProtocol HTTPS\n</VirtualHost>\n"
+                                         "<VirtualHost *:2>\n</VirtualHost>");
+    const struct core_site *own = core_site_of(s->sites.items[0]), *inherited = core_site_of(s->sites.items[1]);
+
+    assert_int_equal(own->protocols.n, 1);
+    assert_string_equal(own->protocol, "https");
+    assert_int_equal(inherited->protocols.n, 2);
+    assert_string_equal(inherited->protocols.items[0], "h2");
+    assert_null(inherited->protocol);
+    assert_int_equal(inherited->handshake_first_us, 5000000);
+    assert_int_equal(inherited->handshake_max_us, 9000000);
+    assert_int_equal(inherited->handshake_rate, 10);
+}
+
 static void levels_are_by_module_and_merge(void **state)
 {
     (void)state;
@@ -336,8 +355,10 @@ static void what_protects_is_never_taken_in_silence(void **state)
                                          "<Location /x>\nRequire valid-user\n</Location>",
                                          "<Location /x>\nRequire ip 10.0.0.0/8\n</Location>",
                                          "<Location /x>\nDeny from all\n</Location>",
-                                         "SSLEngine on",
-                                         "SSLCertificateFile /x",
+                                         "SSLEngine optional",
+                                         "SSLOCSPEnable on",
+                                         "SSLSRPVerifierFile /x",
+                                         "<Location /x>\nSSLCipherSuite HIGH\n</Location>",
                                          "RewriteEngine On",
                                          "SetHandler server-status",
                                          "LDAPTrustedMode SSL" };
@@ -399,6 +420,7 @@ int main(void)
         TEST(listen_takes_every_form),
         TEST(listen_refuses_what_httpd_refuses),
         TEST(read_timeouts_have_stages),
+        TEST(protocols_are_kept_in_order),
         TEST(levels_are_by_module_and_merge),
         TEST(a_section_may_have_levels_of_its_own),
         TEST(sections_have_httpds_messages),

@@ -191,8 +191,6 @@ static void lines_without_a_good_target_are_apaches_faults_too(void **state)
 static void what_cannot_act_yet_is_refused_by_name(void **state)
 {
     static const char *const lines[] = {
-        "ProxyPass / https://h/",
-        "ProxyPass / wss://h/",
         "ProxyPass / balancer://pool/",
         "ProxyRequests On",
         "ProxyRemote * http://p:1",
