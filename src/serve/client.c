@@ -5,7 +5,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define READ_STEP        4096
+#define HEAD_STEP        4096
+#define BODY_STEP        (32 * 1024)
 #define LINGER_IDLE_MS   2000
 
 static void on_client_ready(struct stream *s);
@@ -146,8 +147,8 @@ struct stream *client_release(struct client *c)
 
 bool client_fill(struct client *c)
 {
-    char *room = buf_reserve(&c->in, READ_STEP);
-    ssize_t n = stream_read(c->stream, room, READ_STEP);
+    size_t step = c->state == CLIENT_READING ? HEAD_STEP : BODY_STEP;
+    ssize_t n = stream_read(c->stream, buf_reserve(&c->in, step), step);
 
     if (n > 0) {
         c->in.end += (size_t)n;
