@@ -69,7 +69,8 @@ static void say_ready(int ready_fd, char verdict)
         return;
     (void)!write(ready_fd, &verdict, 1);
     close(ready_fd);
-    for (int fd = 0; fd < 2 && verdict == 0; fd++) {
+    /* Standard error stays only where it is the log. */
+    for (int fd = 0; fd < (log_main.sink ? 3 : 2) && verdict == 0; fd++) {
         int null = open("/dev/null", fd == 0 ? O_RDONLY : O_WRONLY);
         if (null >= 0) {
             dup2(null, fd);

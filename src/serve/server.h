@@ -182,6 +182,7 @@ struct origin { /* one backend address as this worker knows it */
     struct link waiting;             /* struct connect, waiting for a slot (max=) */
     unsigned n_idle, n_open;
     uint64_t used_ms, resolved_ms;
+    unsigned generation;             /* counts reloads */
 };
 struct upstream {
     uint32_t magic;
@@ -193,6 +194,7 @@ struct upstream {
     struct link link;                /* in origin->idle */
     struct exchange *exchange;       /* NULL while pooled */
     uint64_t idle_since_ms, ttl_ms;
+    unsigned generation;             /* of the origin when it was made */
     unsigned idle_most;              /* pooled connections of its origin */
     unsigned served;
     bool may_keep;                   /* disablereuse, upgrades and proxy-nokeepalive say no */

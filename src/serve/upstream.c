@@ -61,11 +61,20 @@ void origin_release(struct origin *o)
     connect_next(o);
 }
 
+static void close_idle(struct origin *o)
+{
+    while (!link_empty(&o->idle))
+        upstream_close(CONTAINER_OF(o->idle.next, struct upstream, link));
+}
+
+/* Connections made before are not used again: the name may lead elsewhere now, as after a restart of httpd. */
 static bool refresh(void *arg, const char *key, void *value)
 {
     struct origin *o = value;
     (void)arg, (void)key;
     o->stale = true;
+    o->generation++;
+    close_idle(o);
     return true;
 }
 
@@ -83,6 +92,7 @@ struct upstream *upstream_new(struct exchange *ex, struct origin *o, struct stre
     u->magic = UPSTREAM_MAGIC;
     u->worker = ex->worker;
     u->origin = o;
+    u->generation = o->generation;
     u->stream = s;
     u->look.run = answer_on_look;
     link_init(&u->link);
@@ -149,7 +159,7 @@ void upstream_keep(struct upstream *u)
     struct origin *o = u->origin;
 
     CHECK_MAGIC(u, UPSTREAM_MAGIC);
-    if (o->n_idle >= u->idle_most || (u->stream->ready & (STREAM_EOF | STREAM_FAILED)) || !link_empty(&o->waiting)) {
+    if (o->n_idle >= u->idle_most || u->generation != o->generation || (u->stream->ready & (STREAM_EOF | STREAM_FAILED)) || !link_empty(&o->waiting)) {
         upstream_close(u); /* a waiting one dials anew in the freed slot */
         return;
     }
@@ -222,8 +232,7 @@ void upstream_close_all(struct worker *w)
         map_each(w->origins, pick_first, &o);
         if (!o)
             return;
-        while (!link_empty(&o->idle))
-            upstream_close(CONTAINER_OF(o->idle.next, struct upstream, link));
+        close_idle(o);
         free_origin(w, o);
     }
 }
