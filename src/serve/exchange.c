@@ -30,6 +30,7 @@ struct exchange *exchange_new(struct client *c)
     ex->r.place = &c->site->place;
     ex->r.peer = &c->peer;
     ex->r.uri = "";
+    ex->r.logged = &ex->logged;
     ex->r.begun_ms = loop_now(c->worker->loop);
     ex->r.begun_us = loop_wall_us(c->worker->loop);
     snprintf(ex->r.id, sizeof(ex->r.id), "%.11s-%llx", c->peer.id, (unsigned long long)c->peer.served);

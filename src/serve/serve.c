@@ -173,11 +173,13 @@ static void reload(struct server *s)
 {
     struct arena *a = arena_new();
     struct conf_error error = { 0 };
-    struct snapshot *next = conf_load(s->options, a, &error);
+    struct snapshot *next;
+    struct sockets *sockets;
     char *why = NULL;
-    struct sockets *sockets = next ? sockets_open(s, next, &why) : NULL;
 
     notify_state("RELOADING=1");
+    next = conf_load(s->options, a, &error);
+    sockets = next ? sockets_open(s, next, &why) : NULL;
     if (sockets) {
         take_over(s, next, sockets);
     } else {

@@ -110,6 +110,7 @@ struct exchange {
     struct worker *worker;
     struct epoch *epoch;
     struct request r;
+    bool logged;                    /* r.logged */
     /* the request's body */
     struct http_body body;          /* decoder of what the client sends */
     bool body_done;                 /* all of it was taken */

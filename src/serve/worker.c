@@ -149,14 +149,14 @@ static void stop_tunnel(struct tunnel *t, void *arg)
 
 static void stop_now(void *arg)
 {
-    struct message *m = arg;
-    loop_stop(m->worker->loop);
-    free(m);
+    struct worker *w = arg;
+    loop_stop(w->loop);
 }
 
+/* Nothing is allocated: a worker that has ended by itself will not receive it. */
 void worker_stop(struct worker *w)
 {
-    send_message(w, stop_now, (struct message){ 0 });
+    loop_call(w->loop, stop_now, w);
 }
 
 /* ---- the thread ---- */
