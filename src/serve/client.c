@@ -7,7 +7,9 @@
 
 #define HEAD_STEP        4096
 #define BODY_STEP        (32 * 1024)
-#define LINGER_IDLE_MS   2000
+#define LINGER_IDLE_MS   2000  /* SECONDS_TO_LINGER */
+#define LINGER_MOST_MS   30000 /* MAX_SECS_TO_LINGER */
+#define READS_A_TURN     8     /* then others have their turn */
 
 static void on_client_ready(struct stream *s);
 static void on_client_time(struct timer *t);
@@ -115,11 +117,12 @@ static void free_client(struct client *c)
     epoch_drop(c->epoch);
     link_remove(&c->link);
     loop_defer(w->loop, free, c);
-    worker_check_drained(w);
 }
 
 void client_close(struct client *c)
 {
+    struct worker *w = c->worker;
+
     CHECK_MAGIC(c, CLIENT_MAGIC);
     if (c->exchange && c->state == CLIENT_BUSY) {
         exchange_abort(c->exchange); /* comes back here without it */
@@ -130,6 +133,7 @@ void client_close(struct client *c)
     if (c->stream)
         stream_close(c->stream);
     free_client(c);
+    worker_check_drained(w);
 }
 
 struct stream *client_release(struct client *c)
@@ -250,14 +254,20 @@ static void read_heads(struct client *c)
 
 static void linger_on(struct client *c)
 {
-    while (c->stream->ready & STREAM_READABLE) {
+    uint64_t now = loop_now(c->worker->loop);
+    unsigned reads = 0;
+
+    while ((c->stream->ready & STREAM_READABLE) && reads++ < READS_A_TURN) {
         bool alive = client_fill(c);
         buf_release(&c->in);
-        if (!alive || c->half_closed) {
+        if (!alive || c->half_closed || now >= c->linger_until_ms) {
             client_close(c);
             return;
         }
     }
+    timer_set(c->worker->loop, &c->timer, LINGER_IDLE_MS);
+    if (c->stream->ready & STREAM_READABLE)
+        loop_post(c->worker->loop, &c->next);
 }
 
 static void on_client_ready(struct stream *s)
@@ -287,9 +297,7 @@ static void on_client_time(struct timer *t)
 
 static void on_next(struct task *t)
 {
-    struct client *c = CONTAINER_OF(t, struct client, next);
-    if (c->state == CLIENT_READING)
-        read_heads(c);
+    on_client_ready(CONTAINER_OF(t, struct client, next)->stream);
 }
 
 static void await_next(struct client *c)
@@ -311,7 +319,7 @@ static void linger(struct client *c)
         client_close(c);
         return;
     }
-    timer_set(c->worker->loop, &c->timer, LINGER_IDLE_MS);
+    c->linger_until_ms = loop_now(c->worker->loop) + LINGER_MOST_MS;
     linger_on(c);
 }
 

@@ -240,6 +240,12 @@ static void start(struct connect *c)
     find_addresses(c);
 }
 
+static bool is_full(const struct exchange *ex, const struct origin *o)
+{
+    const struct proxy_worker *w = ex->r.proxy->worker;
+    return w && w->max > 0 && o->n_open >= (unsigned)w->max;
+}
+
 void connect_next(struct origin *o)
 {
     struct connect *c;
@@ -247,8 +253,12 @@ void connect_next(struct origin *o)
     if (link_empty(&o->waiting))
         return;
     c = CONTAINER_OF(o->waiting.next, struct connect, link);
+    if (is_full(c->ex, o))
+        return;
     link_remove(&c->link);
     start(c);
+    if (!link_empty(&o->waiting)) /* another slot may be free as well */
+        loop_post(o->loop, &o->next);
 }
 
 static void on_connect_time(struct timer *t)
@@ -267,19 +277,12 @@ static void on_connect_time(struct timer *t)
     }
 }
 
-static bool is_full(const struct exchange *ex, const struct origin *o)
-{
-    const struct proxy_worker *w = ex->r.proxy->worker;
-    return w && w->max > 0 && o->n_open >= (unsigned)w->max;
-}
-
 static void wait_for_slot(struct connect *c)
 {
     const struct proxy_worker *w = c->ex->r.proxy->worker;
 
     link_push(&c->origin->waiting, &c->link);
-    if (w->acquire_us)
-        timer_set(loop_of(c), &c->timer, (uint64_t)(w->acquire_us + 999) / 1000);
+    timer_set(loop_of(c), &c->timer, w->acquire_us ? (uint64_t)(w->acquire_us + 999) / 1000 : c->ex->r.proxy->timeout_ms);
 }
 
 static bool is_disabled(struct exchange *ex)

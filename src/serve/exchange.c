@@ -62,14 +62,6 @@ static void answer_here(struct exchange *ex)
         request_restart(ex, path);
 }
 
-void exchange_settle(struct exchange *ex)
-{
-    if (ex->reply == REPLY_COMPLETE)
-        exchange_complete(ex);
-    else
-        exchange_arm(ex);
-}
-
 static enum step_result take_step(struct exchange *ex)
 {
     enum step_result result = request_step(ex);
@@ -288,9 +280,18 @@ void exchange_on_client(struct exchange *ex)
         return;
     if (ex->upstream && ex->reply == REPLY_BEGUN && !relay_response(ex))
         return;
-    if (c->stream->ready & STREAM_EOF)
-        note_fin(ex);
     exchange_settle(ex);
+}
+
+void exchange_settle(struct exchange *ex)
+{
+    if (ex->reply == REPLY_COMPLETE) {
+        exchange_complete(ex);
+        return;
+    }
+    if (ex->client->stream->ready & STREAM_EOF)
+        note_fin(ex);
+    exchange_arm(ex);
 }
 
 /* ---- the end ---- */

@@ -15,7 +15,8 @@ static bool wants_keepalive(const struct http_request_head *h)
 static enum step_result refuse(struct exchange *ex, int status)
 {
     ex->r.status = status;
-    ex->body_done = false; /* the connection ends with this answer */
+    ex->r.keepalive = false;
+    ex->body_done = false; /* where the next request begins nobody knows */
     return STEP_REPLY;
 }
 
@@ -228,12 +229,16 @@ static enum step_result send_request(struct exchange *ex)
     struct upstream *u = ex->upstream;
     int status;
 
-    u->may_keep = proxy_may_reuse(&ex->r) && !ex->r.proxy->upgrade;
+    u->may_keep = proxy_may_reuse(&ex->r) && !ex->r.proxy->upgrade && !u->spoke_first;
     status = proxy_build_head(&ex->r, &ex->body, u->may_keep, &u->out);
 
     if (status) {
         upstream_close(u);
         return refuse(ex, status);
+    }
+    if (ex->http_continue && !ex->r.proxy->awaits_continue) { /* Proxy100Continue Off: it is ours to say */
+        buf_adds(&ex->client->out, "HTTP/1.1 100 Continue\r\n\r\n");
+        ex->http_continue = false;
     }
     ex->hold_body = !ex->body_done && ex->r.proxy->awaits_continue && ex->r.proxy->worker && ex->r.proxy->worker->ping_set;
     ex->step++; /* what follows may already bring the answer */
@@ -329,6 +334,11 @@ void request_restart(struct exchange *ex, const char *path)
     r->out = (struct http_fields){ 0 };
     ex->answer_seen = false;
     ex->keep = ex->keep && ex->body_done;
-    ex->body = (struct http_body){ .framing = HTTP_NO_BODY };
+    ex->body = (struct http_body){ .framing = HTTP_NO_BODY, .done = true };
+    if (!ex->body_done) /* what the client still sends belongs to the request that failed */
+        r->keepalive = false;
+    ex->body_done = true;
+    ex->deaf = ex->hold_body = ex->http_continue = ex->retried = false;
+    ex->interim = 0;
     ex->step = STEP_WALK;
 }

@@ -82,8 +82,9 @@ struct client {
     struct epoch *epoch;       /* holds site alive */
     uint64_t head_begun_ms;    /* when the head's first byte came, or the connection */
     uint64_t head_bytes;
+    uint64_t linger_until_ms;
     struct peer_info peer;
-    struct task next;          /* a pipelined request, after the others' events */
+    struct task next;          /* more to do after the others' events: a pipelined request, a body's next pieces */
     bool half_closed;          /* its FIN was read */
 };
 void client_accept(struct worker *w, int fd, const struct addr *peer);
@@ -181,6 +182,8 @@ struct origin { /* one backend address as this worker knows it */
     bool stale;                      /* ask the name again: a connect failed, or a reload */
     struct link idle;                /* struct upstream, newest last */
     struct link waiting;             /* struct connect, waiting for a slot (max=) */
+    struct task next;                /* gives a free slot to the first of them */
+    struct loop *loop;
     unsigned n_idle, n_open;
     uint64_t used_ms, resolved_ms;
     unsigned generation;             /* counts reloads */
@@ -200,6 +203,7 @@ struct upstream {
     unsigned served;
     bool may_keep;                   /* disablereuse, upgrades and proxy-nokeepalive say no */
     struct task look;                /* readiness to be looked at again */
+    bool spoke_first;
     bool reused;                     /* it carried a request before this one */
 };
 /* Finds or makes a connection for ex->r.proxy: ex->upstream is set and exchange_resume called with STEP_NEXT, or an answer

@@ -182,7 +182,8 @@ static void block_signals(void)
 static void end_all(struct worker *w)
 {
     close_listeners(w, NULL);
-    visit_clients(w, client_close);
+    while (!link_empty(&w->clients))
+        client_close(CONTAINER_OF(w->clients.next, struct client, link));
     tunnels_each(w->tunnels, stop_tunnel, NULL);
     upstream_close_all(w);
     timer_cancel(w->loop, &w->sweep);
