@@ -358,11 +358,12 @@ static void put_query(struct line *l)
     put_escaped(l->out, l->r->args);
 }
 
+/* As in httpd there is an id to look for only when the error log has a line with it. */
 static void put_id(struct line *l, const char *which)
 {
     const char *id = strcmp(which, "c") ? l->r->id : l->r->peer->id;
 
-    put_string(l, *id ? id : NULL);
+    put_string(l, l->r->logged && *l->r->logged && *id ? id : NULL);
 }
 
 static void put_number_or_dash(struct line *l, int n)

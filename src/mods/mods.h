@@ -42,7 +42,8 @@ struct request {
     struct http_fields trailers_in, trailers_out; /* %{..}^ti, %{..}^to */
     const char *error_text;                       /* proxy's "Reason", goes into the error page */
     const struct request *previous;               /* before an internal redirect (ErrorDocument); NULL */
-    char id[28];                                  /* UNIQUE_ID-like, %L */
+    char id[28];                                  /* what %L and the error log call it */
+    bool *logged;                                 /* becomes true with its first line in the error log; or NULL */
     int64_t begun_us;                             /* wall clock, first byte of the request */
     uint64_t begun_ms, ended_ms;                  /* loop clock */
     uint64_t first_byte_ms;                       /* response's first byte to the client; 0 */

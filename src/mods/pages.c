@@ -168,6 +168,14 @@ static void answer_first(struct request *r, const struct request *first, struct 
     add_page(r, NULL, second, body);
 }
 
+static bool has_control(const char *text)
+{
+    for (; *text; text++)
+        if (((unsigned char)*text < ' ' && *text != '\t') || *text == 0x7f)
+            return true;
+    return false;
+}
+
 const char *pages_answer(struct request *r, int status, struct buf *body)
 {
     const struct request *first = first_error(r);
@@ -186,6 +194,12 @@ const char *pages_answer(struct request *r, int status, struct buf *body)
     text = d ? document_text(r, d) : NULL;
     if (text && d->kind == ERROR_PATH && text[0] == '/')
         return text;
+    if (text && d->kind == ERROR_URL && has_control(text)) { /* of the request, by way of %{REQUEST_URI} and its like */
+        REQUEST_LOG(r, LOG_HTTP, LEVEL_ERROR, 2430, "Response header 'Location' value of '%s' contains invalid characters, aborting request",
+                    text);
+        r->status = 500;
+        r->reason = text = NULL;
+    }
     if (text && d->kind == ERROR_URL) {
         r->status = 302;
         r->reason = NULL;

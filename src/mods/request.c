@@ -45,6 +45,8 @@ struct log_event request_event(const struct request *r, struct log_event e)
 {
     struct span referer = http_fields_get(&r->head.fields, "Referer");
 
+    if (r->logged)
+        *r->logged = true;
     e.client = r->peer->text;
     e.local = arena_printf(r->arena, "%s:%u", r->peer->local_ip, r->peer->local_port);
     e.connection_id = r->peer->id;

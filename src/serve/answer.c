@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #define READ_STEP    8192
+#define MOST_UNREAD  (64 * 1024) /* of interim answers that the client does not take */
 #define MOST_INTERIM 10 /* AP_MAX_INTERIM_RESPONSES */
 #define LINE_DEFAULT 8192 /* HUGE_STRING_LEN; responsefieldsize= */
 
@@ -81,7 +82,7 @@ static bool take_interim(struct exchange *ex)
         exchange_abort(ex);
         return false;
     }
-    if (++ex->interim >= MOST_INTERIM) {
+    if (++ex->interim >= MOST_INTERIM || buf_len(&ex->client->out) > MOST_UNREAD) {
         exchange_fail(ex, proxy_error(&ex->r, 502, arena_printf(ex->arena, "Too many (%u) interim responses from origin server", ex->interim)));
         return false;
     }

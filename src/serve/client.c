@@ -5,8 +5,11 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define READ_STEP        4096
-#define LINGER_IDLE_MS   2000
+#define HEAD_STEP        4096
+#define BODY_STEP        (32 * 1024)
+#define LINGER_IDLE_MS   2000  /* SECONDS_TO_LINGER */
+#define LINGER_MOST_MS   30000 /* MAX_SECS_TO_LINGER */
+#define READS_A_TURN     8     /* then others have their turn */
 
 static void on_client_ready(struct stream *s);
 static void on_client_time(struct timer *t);
@@ -33,6 +36,15 @@ static uint64_t head_deadline(const struct client *c)
     if (most && allowed > most)
         allowed = most;
     return c->head_begun_ms + allowed;
+}
+
+/* RequestReadTimeout handshake=; Timeout where it says nothing. */
+static uint64_t handshake_time(const struct client *c)
+{
+    const struct core_site *core = core_site_of(c->site);
+    int64_t us = core->handshake_max_us ? core->handshake_max_us : core->handshake_first_us;
+
+    return us_to_ms(us ? us : core->timeout_us);
 }
 
 static void arm_head_timer(struct client *c)
@@ -103,7 +115,7 @@ void client_accept(struct worker *w, int fd, const struct addr *peer)
     if (!c->stream)
         client_close(c);
     else if (tls)
-        timer_set(w->loop, &c->timer, us_to_ms(core_site_of(c->site)->timeout_us));
+        timer_set(w->loop, &c->timer, handshake_time(c));
     else
         arm_head_timer(c);
 }
@@ -129,11 +141,12 @@ static void free_client(struct client *c)
     epoch_drop(c->epoch);
     link_remove(&c->link);
     loop_defer(w->loop, free, c);
-    worker_check_drained(w);
 }
 
 void client_close(struct client *c)
 {
+    struct worker *w = c->worker;
+
     CHECK_MAGIC(c, CLIENT_MAGIC);
     if (c->exchange && c->state == CLIENT_BUSY) {
         exchange_abort(c->exchange); /* comes back here without it */
@@ -144,6 +157,7 @@ void client_close(struct client *c)
     if (c->stream)
         stream_close(c->stream);
     free_client(c);
+    worker_check_drained(w);
 }
 
 struct stream *client_release(struct client *c)
@@ -161,8 +175,8 @@ struct stream *client_release(struct client *c)
 
 bool client_fill(struct client *c)
 {
-    char *room = buf_reserve(&c->in, READ_STEP);
-    ssize_t n = stream_read(c->stream, room, READ_STEP);
+    size_t step = c->state == CLIENT_READING ? HEAD_STEP : BODY_STEP;
+    ssize_t n = stream_read(c->stream, buf_reserve(&c->in, step), step);
 
     if (n > 0) {
         c->in.end += (size_t)n;
@@ -270,14 +284,20 @@ static void read_heads(struct client *c)
 
 static void linger_on(struct client *c)
 {
-    while (c->stream->ready & STREAM_READABLE) {
+    uint64_t now = loop_now(c->worker->loop);
+    unsigned reads = 0;
+
+    while ((c->stream->ready & STREAM_READABLE) && reads++ < READS_A_TURN) {
         bool alive = client_fill(c);
         buf_release(&c->in);
-        if (!alive || c->half_closed) {
+        if (!alive || c->half_closed || now >= c->linger_until_ms) {
             client_close(c);
             return;
         }
     }
+    timer_set(c->worker->loop, &c->timer, LINGER_IDLE_MS);
+    if (c->stream->ready & STREAM_READABLE)
+        loop_post(c->worker->loop, &c->next);
 }
 
 static void on_client_ready(struct stream *s)
@@ -308,9 +328,7 @@ static void on_client_time(struct timer *t)
 
 static void on_next(struct task *t)
 {
-    struct client *c = CONTAINER_OF(t, struct client, next);
-    if (c->state == CLIENT_READING)
-        read_heads(c);
+    on_client_ready(CONTAINER_OF(t, struct client, next)->stream);
 }
 
 static void await_next(struct client *c)
@@ -332,7 +350,7 @@ static void linger(struct client *c)
         client_close(c);
         return;
     }
-    timer_set(c->worker->loop, &c->timer, LINGER_IDLE_MS);
+    c->linger_until_ms = loop_now(c->worker->loop) + LINGER_MOST_MS;
     linger_on(c);
 }
 

@@ -1,5 +1,5 @@
 /* From an exchange to a connection: a pooled one, a free slot (max=, acquire=), the name, and each address in turn. */
-#include "server.h"
+#include "tls_sites.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -129,6 +129,26 @@ static void attempt_failed(struct connect *c, int error)
         dial(c);
 }
 
+static void on_secured(struct stream *s)
+{
+    struct connect *c = s->owner;
+
+    if (s->connecting)
+        return;
+    if (tls_fault(s) == TLS_OK && !(s->ready & STREAM_FAILED))
+        succeed(c);
+    else
+        fail(c, secure_connect_failed(c->ex, s));
+}
+
+/* The handshake's time is the connect's: the timer runs on. */
+static void secure(struct connect *c)
+{
+    c->stream = secure_connect(c->ex, c->stream, c->origin, on_secured, c);
+    if (!c->stream)
+        attempt_failed(c, errno);
+}
+
 static void on_connected(struct stream *s)
 {
     struct connect *c = s->owner;
@@ -136,6 +156,8 @@ static void on_connected(struct stream *s)
 
     if (error || (s->ready & STREAM_FAILED))
         attempt_failed(c, error ? error : ECONNREFUSED);
+    else if (!s->connecting && c->ex->r.proxy->tls)
+        secure(c);
     else if (!s->connecting)
         succeed(c);
 }
@@ -240,6 +262,12 @@ static void start(struct connect *c)
     find_addresses(c);
 }
 
+static bool is_full(const struct exchange *ex, const struct origin *o)
+{
+    const struct proxy_worker *w = ex->r.proxy->worker;
+    return w && w->max > 0 && o->n_open >= (unsigned)w->max;
+}
+
 void connect_next(struct origin *o)
 {
     struct connect *c;
@@ -247,8 +275,12 @@ void connect_next(struct origin *o)
     if (link_empty(&o->waiting))
         return;
     c = CONTAINER_OF(o->waiting.next, struct connect, link);
+    if (is_full(c->ex, o))
+        return;
     link_remove(&c->link);
     start(c);
+    if (!link_empty(&o->waiting)) /* another slot may be free as well */
+        loop_post(o->loop, &o->next);
 }
 
 static void on_connect_time(struct timer *t)
@@ -267,19 +299,12 @@ static void on_connect_time(struct timer *t)
     }
 }
 
-static bool is_full(const struct exchange *ex, const struct origin *o)
-{
-    const struct proxy_worker *w = ex->r.proxy->worker;
-    return w && w->max > 0 && o->n_open >= (unsigned)w->max;
-}
-
 static void wait_for_slot(struct connect *c)
 {
     const struct proxy_worker *w = c->ex->r.proxy->worker;
 
     link_push(&c->origin->waiting, &c->link);
-    if (w->acquire_us)
-        timer_set(loop_of(c), &c->timer, (uint64_t)(w->acquire_us + 999) / 1000);
+    timer_set(loop_of(c), &c->timer, w->acquire_us ? (uint64_t)(w->acquire_us + 999) / 1000 : c->ex->r.proxy->timeout_ms);
 }
 
 static bool is_disabled(struct exchange *ex)

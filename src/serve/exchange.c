@@ -30,6 +30,7 @@ struct exchange *exchange_new(struct client *c)
     ex->r.place = &c->site->place;
     ex->r.peer = &c->peer;
     ex->r.uri = "";
+    ex->r.logged = &ex->logged;
     ex->r.begun_ms = loop_now(c->worker->loop);
     ex->r.begun_us = loop_wall_us(c->worker->loop);
     snprintf(ex->r.id, sizeof(ex->r.id), "%.11s-%llx", c->peer.id, (unsigned long long)c->peer.served);
@@ -59,14 +60,6 @@ static void answer_here(struct exchange *ex)
     const char *path = reply_own(ex);
     if (path)
         request_restart(ex, path);
-}
-
-void exchange_settle(struct exchange *ex)
-{
-    if (ex->reply == REPLY_COMPLETE)
-        exchange_complete(ex);
-    else
-        exchange_arm(ex);
 }
 
 static enum step_result take_step(struct exchange *ex)
@@ -287,9 +280,18 @@ void exchange_on_client(struct exchange *ex)
         return;
     if (ex->upstream && ex->reply == REPLY_BEGUN && !relay_response(ex))
         return;
-    if (c->stream->ready & STREAM_EOF)
-        note_fin(ex);
     exchange_settle(ex);
+}
+
+void exchange_settle(struct exchange *ex)
+{
+    if (ex->reply == REPLY_COMPLETE) {
+        exchange_complete(ex);
+        return;
+    }
+    if (ex->client->stream->ready & STREAM_EOF)
+        note_fin(ex);
+    exchange_arm(ex);
 }
 
 /* ---- the end ---- */

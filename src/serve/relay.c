@@ -6,6 +6,7 @@
 
 #define HIGH_WATER (64 * 1024)
 #define READ_STEP  (32 * 1024)
+#define READS_A_TURN 8 /* then others have their turn */
 
 static const struct http_limits trailer_limits = { .line = 8190, .fields = 100, .field_size = 8190 };
 
@@ -24,7 +25,9 @@ static bool may_trail(struct span name)
 {
     static const char *const never[] = { "Content-Length", "Transfer-Encoding", "Host", "Connection", "Trailer", "TE", "Upgrade",
                                          "Keep-Alive", "Content-Encoding", "Content-Type", "Content-Range", "Authorization",
-                                         "Proxy-Authorization", "Set-Cookie", "Cookie", "X-Forwarded-For" };
+                                         "Set-Cookie", "Cookie", "Forwarded", "Via", "X-Real-IP", "Expect", "Range" };
+    if (span_istarts(name, SPAN("X-Forwarded-")) || span_istarts(name, SPAN("Proxy-")))
+        return false;
     for (size_t i = 0; i < COUNT_OF(never); i++)
         if (span_ieq_str(name, never[i]))
             return false;
@@ -148,6 +151,7 @@ static bool flush_upstream(struct exchange *ex)
 bool relay_request(struct exchange *ex)
 {
     struct client *c = ex->client;
+    unsigned reads = 0;
 
     while (flush_upstream(ex) && !ex->body_done && !ex->hold_body) {
         enum http_parse result = move_request_piece(ex);
@@ -161,6 +165,10 @@ bool relay_request(struct exchange *ex)
             continue;
         if (!(c->stream->ready & STREAM_READABLE)) {
             flush_upstream(ex);
+            return true;
+        }
+        if (reads++ == READS_A_TURN) {
+            loop_post(ex->worker->loop, &c->next);
             return true;
         }
         if (!client_fill(c) || c->half_closed) { /* the body will never be whole */
@@ -190,7 +198,7 @@ static bool answer_allows_reuse(const struct exchange *ex)
 {
     const struct http_response_head *h = &ex->answer;
 
-    if (ex->answer_body.framing == HTTP_UNTIL_CLOSE || http_fields_has_token(&h->fields, "Connection", "close"))
+    if (ex->answer_body.framing == HTTP_UNTIL_CLOSE || ex->answer_body.close || http_fields_has_token(&h->fields, "Connection", "close"))
         return false;
     return h->version >= 11 || http_fields_has_token(&h->fields, "Connection", "keep-alive");
 }
@@ -291,6 +299,7 @@ static bool has_room(struct exchange *ex)
 bool relay_response(struct exchange *ex)
 {
     bool wait = false;
+    unsigned reads = 0;
 
     if (ex->answer_body.framing == HTTP_NO_BODY || (ex->answer_body.framing == HTTP_LENGTH && !ex->answer_body.left))
         end_answer(ex, &(struct http_fields){ 0 });
@@ -299,6 +308,10 @@ bool relay_response(struct exchange *ex)
         if (result == HTTP_BAD) {
             truncated(ex, EPROTO);
             return false;
+        }
+        if (result == HTTP_MORE && reads++ == READS_A_TURN) {
+            loop_post(ex->worker->loop, &ex->upstream->look);
+            break;
         }
         if (result == HTTP_MORE && !read_answer(ex, &wait) && ex->magic != EXCHANGE_MAGIC)
             return false;

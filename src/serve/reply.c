@@ -3,8 +3,16 @@
 
 #include <stdio.h>
 
+/* The last gate against a split answer: whatever a value was made of, it stays one line. */
+static bool is_one_line(struct span s)
+{
+    return s.n == 0 || (!memchr(s.p, '\n', s.n) && !memchr(s.p, '\r', s.n) && !memchr(s.p, '\0', s.n));
+}
+
 static void add_field(struct buf *out, struct span name, struct span value)
 {
+    if (!is_one_line(name) || !is_one_line(value))
+        return;
     buf_add(out, name.p, name.n);
     buf_add(out, ": ", 2);
     buf_add(out, value.p, value.n);
@@ -50,14 +58,22 @@ static void choose_framing(struct exchange *ex, struct buf *out)
     }
 }
 
+/* ap_status_drops_connection: after these httpd trusts the connection no more. */
+static bool drops_connection(int status)
+{
+    return status == 400 || status == 408 || status == 411 || status == 413 || status == 414 || status == 500 || status == 501 ||
+           status == 503;
+}
+
 static bool may_keep(const struct exchange *ex)
 {
     const struct core_site *core = core_site_of(ex->r.site);
-    int most = core->max_keepalive;
 
     if (!ex->r.keepalive || !core->keepalive || ex->worker->draining || request_env(&ex->r, "nokeepalive"))
         return false;
-    return ex->body_done || !ex->http_continue ? most == 0 || ex->r.peer->served + 1 < (unsigned)most : false;
+    if (!ex->body_done || drops_connection(ex->r.status))
+        return false;
+    return core->max_keepalive == 0 || ex->r.peer->served < (unsigned)core->max_keepalive;
 }
 
 /* "Connection: Upgrade" stays with an Upgrade that offers something (426); the rest of the field is this connection's own. */
@@ -76,7 +92,7 @@ static void add_connection(struct exchange *ex, struct buf *out)
         return;
     buf_printf(out, "Keep-Alive: timeout=%d", (int)(core->keepalive_timeout_us / 1000000));
     if (core->max_keepalive)
-        buf_printf(out, ", max=%d", core->max_keepalive - (int)ex->r.peer->served - 1);
+        buf_printf(out, ", max=%d", core->max_keepalive - (int)ex->r.peer->served);
     buf_adds(out, "\r\nConnection: Keep-Alive\r\n");
 }
 
@@ -140,9 +156,9 @@ static const char *fill_page(struct exchange *ex, struct buf *page)
     r->out = (struct http_fields){ 0 };
     if (is_own_trace(ex))
         pages_trace(r, page);
-    else if (is_own_options(ex))
+    else if (is_own_options(ex) && r->uri[0] == '/')
         http_fields_add(r->arena, &r->out, SPAN("Allow"), core_site_of(r->site)->trace == TRACE_OFF ? SPAN("POST,OPTIONS,HEAD,GET") : SPAN("POST,OPTIONS,HEAD,GET,TRACE"));
-    else
+    else if (!is_own_options(ex))
         return pages_answer(r, r->status, page);
     return NULL;
 }
@@ -160,6 +176,7 @@ const char *reply_own(struct exchange *ex)
     add_date_and_server(r, loop_wall_us(ex->worker->loop));
     http_fields_set(r->arena, &r->out, "Content-Length", span_of(arena_printf(r->arena, "%zu", buf_len(&page))));
     ex->answer_body.framing = HTTP_LENGTH;
+    relay_discard_request(ex); /* what is here of a body need not cost the connection */
     reply_head(ex);
     if (!has_no_body(ex)) {
         buf_add(&ex->client->out, buf_head(&page), buf_len(&page));

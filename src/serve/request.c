@@ -1,5 +1,5 @@
 /* THE WAY of a request, top to bottom, in Apache's order. Each step says what is next; nothing else decides. */
-#include "server.h"
+#include "tls_sites.h"
 
 #include <stdlib.h>
 
@@ -15,7 +15,8 @@ static bool wants_keepalive(const struct http_request_head *h)
 static enum step_result refuse(struct exchange *ex, int status)
 {
     ex->r.status = status;
-    ex->body_done = false; /* the connection ends with this answer */
+    ex->r.keepalive = false;
+    ex->body_done = false; /* where the next request begins nobody knows */
     return STEP_REPLY;
 }
 
@@ -147,6 +148,16 @@ static enum step_result walk_rest(struct exchange *ex)
     return status_or_next(ex, core_walk(&ex->r, ex->epoch->memo, WALK_FINAL));
 }
 
+/* A certificate is asked for in the handshake only: what a place wants beyond it is refused, not waited for. */
+static enum step_result check_tls(struct exchange *ex)
+{
+    if (ssl_wants_certificate(&ex->r)) {
+        REQUEST_LOG(&ex->r, LOG_SSL, LEVEL_ERROR, 10158, "cannot perform post-handshake authentication / 接続後の証明書要求には対応していません");
+        return status_or_next(ex, 403);
+    }
+    return status_or_next(ex, ssl_check(&ex->r));
+}
+
 static enum step_result authorise(struct exchange *ex)
 {
     return status_or_next(ex, authz_check(&ex->r));
@@ -155,6 +166,7 @@ static enum step_result authorise(struct exchange *ex)
 static enum step_result fix_up(struct exchange *ex)
 {
     env_fixup(&ex->r);
+    ssl_fixup(&ex->r);
     return STEP_NEXT;
 }
 
@@ -229,12 +241,16 @@ static enum step_result send_request(struct exchange *ex)
     struct upstream *u = ex->upstream;
     int status;
 
-    u->may_keep = proxy_may_reuse(&ex->r) && !ex->r.proxy->upgrade;
+    u->may_keep = proxy_may_reuse(&ex->r) && !ex->r.proxy->upgrade && !u->spoke_first;
     status = proxy_build_head(&ex->r, &ex->body, u->may_keep, &u->out);
 
     if (status) {
         upstream_close(u);
         return refuse(ex, status);
+    }
+    if (ex->http_continue && !ex->r.proxy->awaits_continue) { /* Proxy100Continue Off: it is ours to say */
+        buf_adds(&ex->client->out, "HTTP/1.1 100 Continue\r\n\r\n");
+        ex->http_continue = false;
     }
     ex->hold_body = !ex->body_done && ex->r.proxy->awaits_continue && ex->r.proxy->worker && ex->r.proxy->worker->ping_set;
     ex->step++; /* what follows may already bring the answer */
@@ -284,6 +300,7 @@ static const struct step {
     { "walk the locations", walk_locations },
     { "translate", translate },
     { "walk the rest", walk_rest },
+    { "check TLS", check_tls },
     { "authorise", authorise },
     { "fix up", fix_up },
     { "prepare the proxy", prepare_proxy },
@@ -294,7 +311,7 @@ static const struct step {
     { "edit the answer", edit_answer },
     { "relay", relay_answer },
 };
-enum { STEP_WALK = 3, STEP_CONNECT = 10 };
+enum { STEP_WALK = 3, STEP_CONNECT = 11 };
 
 enum step_result request_step(struct exchange *ex)
 {
@@ -330,6 +347,11 @@ void request_restart(struct exchange *ex, const char *path)
     r->out = (struct http_fields){ 0 };
     ex->answer_seen = false;
     ex->keep = ex->keep && ex->body_done;
-    ex->body = (struct http_body){ .framing = HTTP_NO_BODY };
+    ex->body = (struct http_body){ .framing = HTTP_NO_BODY, .done = true };
+    if (!ex->body_done) /* what the client still sends belongs to the request that failed */
+        r->keepalive = false;
+    ex->body_done = true;
+    ex->deaf = ex->hold_body = ex->http_continue = ex->retried = false;
+    ex->interim = 0;
     ex->step = STEP_WALK;
 }

@@ -38,12 +38,12 @@ static void answer_plain(struct client *c)
         client_refuse(c, &plain);
 }
 
-static void say_failed(struct client *c, enum tls_fault fault)
+static void say_failed(struct client *c)
 {
     char text[256];
 
-    LOG_AT(&c->site->log, LOG_SSL, LEVEL_INFO, fault == TLS_ENDED ? 2008 : 2004, 0, c->peer.text,
-           "SSL library error in handshake (server %s:%d): %s", c->site->server_name, c->peer.local_port,
+    LOG_AT(&c->site->log, LOG_SSL, LEVEL_INFO, tls_fault_ah(c->stream), 0, c->peer.text,
+           "SSL library error 1 in handshake (server %s:%d): %s", c->site->server_name, c->peer.local_port,
            tls_error(c->stream, text, sizeof(text)));
 }
 
@@ -60,7 +60,7 @@ void secure_handshake_over(struct client *c)
     } else if (fault == TLS_HTTP_REQUEST) {
         answer_plain(c);
     } else {
-        say_failed(c, fault);
+        say_failed(c);
         client_close(c);
     }
 }
@@ -70,14 +70,36 @@ static bool same_text(const char *a, const char *b)
     return a == b || (a && b && strcmp(a, b) == 0);
 }
 
-/* May what was agreed for one site serve another? Their names and certificates may differ, their strength may not. */
+static bool same_files(const struct vec *a, const struct vec *b)
+{
+    if (a->n != b->n)
+        return false;
+    for (unsigned i = 0; i < a->n; i++)
+        if (strcmp(a->items[i], b->items[i]) != 0)
+            return false;
+    return true;
+}
+
+static bool same_verification(const struct ssl_site *a, const struct ssl_site *b)
+{
+    return a->verify.mode == b->verify.mode && a->verify.depth == b->verify.depth && same_text(a->verify.ca_file, b->verify.ca_file) &&
+           same_text(a->verify.ca_path, b->verify.ca_path) && same_text(a->verify.crl_file, b->verify.crl_file) &&
+           same_text(a->verify.crl_path, b->verify.crl_path);
+}
+
+/* SSLVHostSNIPolicy: may what was agreed for one site serve another? */
 static bool compatible(const struct site *one, const struct site *other)
 {
     const struct ssl_site *a = ssl_site_of(one), *b = ssl_site_of(other);
 
-    return a->protocols == b->protocols && a->verify.mode == b->verify.mode && a->verify.depth == b->verify.depth &&
-           same_text(a->ciphers, b->ciphers) && same_text(a->suites, b->suites) && same_text(a->verify.ca_file, b->verify.ca_file) &&
-           same_text(a->verify.ca_path, b->verify.ca_path);
+    switch (b->sni_policy) {
+    case SSL_SNI_INSECURE: return true;
+    case SSL_SNI_AUTHONLY: return same_verification(a, b);
+    case SSL_SNI_STRICT: return false;
+    default: break;
+    }
+    return a->engine && b->engine && same_files(&a->certs, &b->certs) && same_files(&a->keys, &b->keys) && a->protocols == b->protocols &&
+           same_text(a->ciphers, b->ciphers) && same_text(a->suites, b->suites) && same_verification(a, b);
 }
 
 int secure_check_site(struct client *c, const struct site *asked, const char *host)
@@ -97,4 +119,16 @@ int secure_check_site(struct client *c, const struct site *asked, const char *ho
            "Hostname %s provided via SNI and hostname %s provided via HTTP have no compatible SSL setup", sni ? sni : "(none)",
            host ? host : "(none)");
     return 421;
+}
+
+static struct span look_up(const struct request *r, struct arena *a, const char *name)
+{
+    const struct client *c = CONTAINER_OF(r->peer, struct client, peer);
+
+    return r->peer->tls && c->stream ? tls_variable(c->stream, a, name) : (struct span){ 0 };
+}
+
+void secure_begin(void)
+{
+    ssl_lookup = look_up;
 }

@@ -69,7 +69,8 @@ static void say_ready(int ready_fd, char verdict)
         return;
     (void)!write(ready_fd, &verdict, 1);
     close(ready_fd);
-    for (int fd = 0; fd < 2 && verdict == 0; fd++) {
+    /* Standard error stays only where it is the log. */
+    for (int fd = 0; fd < (log_main.sink ? 3 : 2) && verdict == 0; fd++) {
         int null = open("/dev/null", fd == 0 ? O_RDONLY : O_WRONLY);
         if (null >= 0) {
             dup2(null, fd);
@@ -189,12 +190,15 @@ static void reload(struct server *s)
 {
     struct arena *a = arena_new();
     struct conf_error error = { 0 };
-    struct snapshot *next = conf_load(s->options, a, &error);
+    struct snapshot *next;
+    struct sockets *sockets;
     char *why = NULL;
-    struct tls_sites *tls = next ? tls_sites_new(next, &why) : NULL;
-    struct sockets *sockets = tls ? sockets_open(s, next, &why) : NULL;
+    struct tls_sites *tls;
 
     notify_state("RELOADING=1");
+    next = conf_load(s->options, a, &error);
+    tls = next ? tls_sites_new(next, &why) : NULL;
+    sockets = tls ? sockets_open(s, next, &why) : NULL;
     if (sockets) {
         take_over(s, next, sockets, tls);
     } else {
@@ -294,6 +298,7 @@ static bool begin(struct server *s, enum serve_mode mode)
 {
     uint64_t files = sock_raise_files();
 
+    secure_begin();
     log_main = s->snapshot->main->log;
     if (!start_tls(s) || !start_sockets(s) || !write_pid_file(s, mode) || !drop_privileges(s))
         return false;

@@ -68,6 +68,7 @@ void listener_on_resume(struct timer *t);
 enum client_state { CLIENT_HANDSHAKING, CLIENT_READING, CLIENT_BUSY, CLIENT_LINGERING };
 #define CLIENT_MAGIC 0x434c4931u
 struct exchange;
+struct origin;
 struct tls_context;
 struct tls_sites;
 struct client {
@@ -86,8 +87,9 @@ struct client {
     struct epoch *epoch;       /* holds site alive */
     uint64_t head_begun_ms;    /* when the head's first byte came, or the connection */
     uint64_t head_bytes;
+    uint64_t linger_until_ms;
     struct peer_info peer;
-    struct task next;          /* a pipelined request, after the others' events */
+    struct task next;          /* more to do after the others' events: a pipelined request, a body's next pieces */
     bool half_closed;          /* its FIN was read */
 };
 void client_accept(struct worker *w, int fd, const struct addr *peer);
@@ -104,6 +106,10 @@ int client_flush(struct client *c);                 /* 1 all out, 0 waiting, -1 
 struct stream *secure_accept(struct client *c, int fd, struct tls_context *t, void (*on_ready)(struct stream *));
 void secure_handshake_over(struct client *c);              /* it stands, or it failed: said in the log, the client closed */
 int secure_check_site(struct client *c, const struct site *asked, const char *host); /* 0, 403 or 421 */
+void secure_begin(void);                                   /* once: SSL_* variables are looked up in clients' streams */
+/* secure_peer.c: TLS on a connected stream to a backend; it becomes the new one's (NULL: it is gone, errno) */
+struct stream *secure_connect(struct exchange *ex, struct stream *tcp, struct origin *o, void (*on_ready)(struct stream *), void *owner);
+int secure_connect_failed(struct exchange *ex, const struct stream *s); /* said in the log; the status */
 
 /* ---- exchange: a request on its way ---------------------------------------------------------------------------- */
 
@@ -121,6 +127,7 @@ struct exchange {
     struct worker *worker;
     struct epoch *epoch;
     struct request r;
+    bool logged;                    /* r.logged */
     /* the request's body */
     struct http_body body;          /* decoder of what the client sends */
     bool body_done;                 /* all of it was taken */
@@ -191,8 +198,12 @@ struct origin { /* one backend address as this worker knows it */
     bool stale;                      /* ask the name again: a connect failed, or a reload */
     struct link idle;                /* struct upstream, newest last */
     struct link waiting;             /* struct connect, waiting for a slot (max=) */
+    struct tls_session_cache *sessions; /* to resume with; NULL */
+    struct task next;                /* gives a free slot to the first of them */
+    struct loop *loop;
     unsigned n_idle, n_open;
     uint64_t used_ms, resolved_ms;
+    unsigned generation;             /* counts reloads */
 };
 struct upstream {
     uint32_t magic;
@@ -204,10 +215,12 @@ struct upstream {
     struct link link;                /* in origin->idle */
     struct exchange *exchange;       /* NULL while pooled */
     uint64_t idle_since_ms, ttl_ms;
+    unsigned generation;             /* of the origin when it was made */
     unsigned idle_most;              /* pooled connections of its origin */
     unsigned served;
     bool may_keep;                   /* disablereuse, upgrades and proxy-nokeepalive say no */
     struct task look;                /* readiness to be looked at again */
+    bool spoke_first;
     bool reused;                     /* it carried a request before this one */
 };
 /* Finds or makes a connection for ex->r.proxy: ex->upstream is set and exchange_resume called with STEP_NEXT, or an answer

@@ -1,6 +1,7 @@
 /* Backends as one worker knows them: origins with their addresses, and pooled connections. Nothing is shared with other workers. */
-#include "server.h"
+#include "tls_sites.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 #define IDLE_TTL_MS    60000  /* a pooled connection's idle life where ttl= says nothing */
@@ -9,35 +10,46 @@
 
 /* ---- origins ---- */
 
-static char *origin_key(struct arena *a, const struct proxy_target *t, const char *source)
+/* What makes two connections different. A TLS context stands for all SSLProxy… settings of its snapshot. */
+static char *origin_key(struct exchange *ex)
 {
+    const struct proxy_target *t = ex->r.proxy;
     const struct proxy_worker *w = t->worker;
+    const char *source = proxy_site_of(ex->r.site)->source_address;
+    const void *context = t->tls ? tls_sites_towards(ex->epoch->tls, t->ssl) : NULL;
 
-    return arena_printf(a, "%s|%s|%d|%s|%d|%d", t->unix_path ? t->unix_path : "", t->host, t->port, source ? source : "",
-                        w && w->keepalive, w ? (int)w->max : 0);
+    return arena_printf(ex->arena, "%s|%s|%d|%s|%d|%d|%p|%s", t->unix_path ? t->unix_path : "", t->host, t->port, source ? source : "",
+                        w && w->keepalive, w ? (int)w->max : 0, context, t->tls && t->tls_name ? t->tls_name : "");
 }
 
-static struct origin *new_origin(const struct proxy_target *t, const char *key)
+static void on_slot_free(struct task *t)
+{
+    connect_next(CONTAINER_OF(t, struct origin, next));
+}
+
+static struct origin *new_origin(struct loop *l, const struct proxy_target *t, const char *key)
 {
     struct origin *o = base_alloc(sizeof(*o));
 
+    o->loop = l;
     o->key = base_strdup(key);
     o->host = base_strdup(t->host);
     o->unix_path = t->unix_path ? base_strdup(t->unix_path) : NULL;
     o->port = t->port;
     link_init(&o->idle);
     link_init(&o->waiting);
+    o->next.run = on_slot_free;
     return o;
 }
 
 struct origin *origin_of(struct exchange *ex)
 {
     const struct proxy_target *t = ex->r.proxy;
-    char *key = origin_key(ex->arena, t, proxy_site_of(ex->r.site)->source_address);
+    char *key = origin_key(ex);
     struct origin *o = map_get(ex->worker->origins, key);
 
     if (!o) {
-        o = new_origin(t, key);
+        o = new_origin(ex->worker->loop, t, key);
         map_set(ex->worker->origins, key, o);
     }
     o->used_ms = loop_now(ex->worker->loop);
@@ -46,6 +58,9 @@ struct origin *origin_of(struct exchange *ex)
 
 static void free_origin(struct worker *w, struct origin *o)
 {
+    task_cancel(&o->next);
+    if (o->sessions)
+        tls_session_cache_free(o->sessions);
     map_remove(w->origins, o->key);
     free(o->key);
     free(o->host);
@@ -58,14 +73,24 @@ void origin_release(struct origin *o)
 {
     ASSERT(o->n_open > 0);
     o->n_open--;
-    connect_next(o);
+    if (!link_empty(&o->waiting))
+        loop_post(o->loop, &o->next);
 }
 
+static void close_idle(struct origin *o)
+{
+    while (!link_empty(&o->idle))
+        upstream_close(CONTAINER_OF(o->idle.next, struct upstream, link));
+}
+
+/* Connections made before are not used again: the name may lead elsewhere now, as after a restart of httpd. */
 static bool refresh(void *arg, const char *key, void *value)
 {
     struct origin *o = value;
     (void)arg, (void)key;
     o->stale = true;
+    o->generation++;
+    close_idle(o);
     return true;
 }
 
@@ -83,6 +108,7 @@ struct upstream *upstream_new(struct exchange *ex, struct origin *o, struct stre
     u->magic = UPSTREAM_MAGIC;
     u->worker = ex->worker;
     u->origin = o;
+    u->generation = o->generation;
     u->stream = s;
     u->look.run = answer_on_look;
     link_init(&u->link);
@@ -142,6 +168,28 @@ void upstream_attach(struct exchange *ex, struct upstream *u)
     u->ttl_ms = w && w->ttl_us ? (uint64_t)w->ttl_us / 1000 : IDLE_TTL_MS;
     u->idle_most = w && w->smax > 0 ? (unsigned)w->smax : w && w->max > 0 ? (unsigned)w->max : IDLE_MOST;
     ex->upstream = u;
+    u->spoke_first = u->stream->ready & STREAM_READABLE; /* before it was asked: one answer, and no more of this connection */
+    if (u->spoke_first)
+        loop_post(u->worker->loop, &u->look);
+}
+
+/* Nothing may wait on a connection between two requests: an end, or bytes that would pass for the next answer. The loop may not
+ * have told of them yet, so the socket itself is asked, as ap_proxy_is_socket_connected does. */
+static bool is_quiet(struct upstream *u)
+{
+    char byte;
+    ssize_t n = stream_read(u->stream, &byte, 1);
+    return n < 0 && errno == EAGAIN;
+}
+
+/* Looked at again when it is taken; here only what is known already counts, and a flag that a full read left behind. */
+static bool may_pool(struct upstream *u)
+{
+    const struct origin *o = u->origin;
+
+    if (o->n_idle >= u->idle_most || u->generation != o->generation || !link_empty(&o->waiting))
+        return false;
+    return !(u->stream->ready & STREAM_READABLE) || is_quiet(u);
 }
 
 void upstream_keep(struct upstream *u)
@@ -149,7 +197,7 @@ void upstream_keep(struct upstream *u)
     struct origin *o = u->origin;
 
     CHECK_MAGIC(u, UPSTREAM_MAGIC);
-    if (o->n_idle >= u->idle_most || (u->stream->ready & (STREAM_EOF | STREAM_FAILED)) || !link_empty(&o->waiting)) {
+    if (!may_pool(u)) {
         upstream_close(u); /* a waiting one dials anew in the freed slot */
         return;
     }
@@ -167,7 +215,13 @@ void upstream_keep(struct upstream *u)
 /* The one used last is the likeliest to be alive. */
 struct upstream *upstream_pooled(struct origin *o)
 {
-    return link_empty(&o->idle) ? NULL : CONTAINER_OF(o->idle.prev, struct upstream, link);
+    while (!link_empty(&o->idle)) {
+        struct upstream *u = CONTAINER_OF(o->idle.prev, struct upstream, link);
+        if (is_quiet(u))
+            return u;
+        upstream_close(u);
+    }
+    return NULL;
 }
 
 /* ---- sweeping ---- */
@@ -222,8 +276,7 @@ void upstream_close_all(struct worker *w)
         map_each(w->origins, pick_first, &o);
         if (!o)
             return;
-        while (!link_empty(&o->idle))
-            upstream_close(CONTAINER_OF(o->idle.next, struct upstream, link));
+        close_idle(o);
         free_origin(w, o);
     }
 }

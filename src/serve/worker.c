@@ -152,14 +152,14 @@ static void stop_tunnel(struct tunnel *t, void *arg)
 
 static void stop_now(void *arg)
 {
-    struct message *m = arg;
-    loop_stop(m->worker->loop);
-    free(m);
+    struct worker *w = arg;
+    loop_stop(w->loop);
 }
 
+/* Nothing is allocated: a worker that has ended by itself will not receive it. */
 void worker_stop(struct worker *w)
 {
-    send_message(w, stop_now, (struct message){ 0 });
+    loop_call(w->loop, stop_now, w);
 }
 
 /* ---- the thread ---- */
@@ -185,7 +185,8 @@ static void block_signals(void)
 static void end_all(struct worker *w)
 {
     close_listeners(w, NULL);
-    visit_clients(w, client_close);
+    while (!link_empty(&w->clients))
+        client_close(CONTAINER_OF(w->clients.next, struct client, link));
     tunnels_each(w->tunnels, stop_tunnel, NULL);
     upstream_close_all(w);
     timer_cancel(w->loop, &w->sweep);

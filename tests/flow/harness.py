@@ -118,7 +118,8 @@ def accept_of(key):
 def switching(head=None, fields=()):
     """The 101 that belongs to a handshake."""
     key = head.get("Sec-WebSocket-Key") if head else KEY
-    return answer(101, b"", [("Upgrade", "websocket"), ("Connection", "Upgrade"), ("Sec-WebSocket-Accept", accept_of(key)),
+    return answer(101, b"",
+                  [("Upgrade", "websocket"), ("Connection", "Upgrade"), ("Sec-WebSocket-Accept", accept_of(key)),
                              *fields], reason="Switching Protocols", length=False)
 
 
@@ -309,7 +310,8 @@ def serve_hello(wire):
     with contextlib.suppress(AssertionError, OSError):
         while True:
             m = wire.read_request()
-            wire.send(answer(200, b"" if m.line.startswith("HEAD") else b"hello from %s" % m.line.split(" ")[1].encode()))
+            wire.send(answer(200,
+                             b"" if m.line.startswith("HEAD") else b"hello from %s" % m.line.split(" ")[1].encode()))
 
 
 def serve_echo(wire):
@@ -497,7 +499,8 @@ class Weir:
         self.values = dict(values, port=self.port, dir=self.dir)
         self.file = os.path.join(self.dir, "weir.conf")
         self.args, self.popen, self.prefix = list(args), dict(popen or {}), list(prefix)
-        self.env = dict(os.environ, ASAN_OPTIONS="quarantine_size_mb=8:malloc_context_size=8", **(env or {}))
+        self.env = dict(os.environ, ASAN_OPTIONS="quarantine_size_mb=8:malloc_context_size=8")
+        self.env.update(env or {})
         self.process = None
         self.configure(config)
         if start:
@@ -514,7 +517,8 @@ class Weir:
 
     def start(self, wait=True):
         self.stderr = open(os.path.join(self.dir, "stderr"), "ab")
-        self.process = subprocess.Popen([*self.prefix, WEIR, "-f", self.file, *self.args], stdin=subprocess.DEVNULL, stdout=self.stderr,
+        self.process = subprocess.Popen([*self.prefix, WEIR, "-f", self.file, *self.args], stdin=subprocess.DEVNULL,
+                                        stdout=self.stderr,
                                         stderr=self.stderr, env=self.env, **self.popen)
         if wait:
             self.wait_listening()
@@ -530,7 +534,8 @@ class Weir:
 
     def run(self, *args):
         """The program once, to its end: `weir.run("-t")`."""
-        return subprocess.run([WEIR, "-f", self.file, *args], env=self.env, capture_output=True, text=True, timeout=PATIENCE)
+        return subprocess.run([WEIR, "-f", self.file, *args], env=self.env, capture_output=True, text=True,
+                              timeout=PATIENCE)
 
     @property
     def pid(self):

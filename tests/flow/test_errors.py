@@ -2,7 +2,6 @@
 import os
 import re
 import socket
-import threading
 import time
 
 import pytest
@@ -42,10 +41,10 @@ def test_the_backend_that_comes_up_later_is_used_at_once():
             assert weir.get().status == 200 # a plain worker is never put aside
 
 
-def test_a_name_that_does_not_resolve_is_502():
+def test_a_name_that_does_not_resolve_is_500_as_in_apache():
     with Weir("ProxyPass / http://name.invalid/") as weir:
         got = weir.get("/a")
-        assert got.line == "HTTP/1.1 502 Proxy Error"
+        assert got.line == "HTTP/1.1 500 Proxy Error"
         assert b"DNS lookup failure for: name.invalid" in got.body
         weir.wait_for_log("AH00898: DNS lookup failure for: name.invalid returned by /a")
 
@@ -96,7 +95,8 @@ def test_a_connect_that_hangs_is_given_up_after_connectiontimeout():
 def test_each_address_of_a_name_is_tried(host, tmp_path):
     prefix = with_hosts(tmp_path, "127.0.0.1 localhost two.test\n::1 localhost two.test\n")
     with Backend(serve_hello, host=host) as backend:
-        with Weir("LogLevel debug\nProxyPass / http://two.test:{backend}/ disablereuse=on", backend=backend, prefix=prefix) as weir:
+        with Weir("LogLevel debug\nProxyPass / http://two.test:{backend}/ disablereuse=on", backend=backend,
+                  prefix=prefix) as weir:
             for _ in range(4):
                 assert weir.get().status == 200
             assert "[proxy:error]" not in weir.error_log() # an address that failed is news only if none is left
@@ -113,21 +113,24 @@ def test_a_name_with_no_address_that_answers_is_503_and_says_each(tmp_path):
 
 def test_a_name_that_moved_is_asked_again_after_a_failed_connect(tmp_path):
     prefix = with_hosts(tmp_path, "127.0.0.2 moves.test\n")
-    with Backend(serve_hello) as backend, Weir("ThreadsPerChild 1\nProxyPass / http://moves.test:{backend}/", backend=backend, prefix=prefix) as weir:
+    with Backend(serve_hello) as backend, Weir("ThreadsPerChild 1\nProxyPass / http://moves.test:{backend}/",
+                                               backend=backend, prefix=prefix) as weir:
         assert weir.get().status == 503
         (tmp_path / "hosts").write_text("127.0.0.1 moves.test\n")
         assert weir.get().status == 200
 
 
 def test_an_ipv6_backend_in_brackets():
-    with Backend(serve_hello, host="::1") as backend, Weir("ProxyPass / http://[::1]:{backend}/", backend=backend) as weir:
+    with Backend(serve_hello, host="::1") as backend, Weir("ProxyPass / http://[::1]:{backend}/",
+                                                           backend=backend) as weir:
         assert weir.get().status == 200
 
 
 # ---- unix sockets
 
 def test_a_unix_backend_and_its_end():
-    with Weir("ProxyPass /u unix:{dir}/sock|http://app.local/x\nProxyPass /ws unix:{dir}/sock|ws://app.local/", start=False) as weir:
+    with Weir("ProxyPass /u unix:{dir}/sock|http://app.local/x\nProxyPass /ws unix:{dir}/sock|ws://app.local/",
+              start=False) as weir:
         path = os.path.join(weir.dir, "sock")
         weir.start()
         with Backend(path=path) as backend:
@@ -141,7 +144,7 @@ def test_a_unix_backend_and_its_end():
         os.unlink(path)
         assert weir.get("/u").status == 503
         weir.wait_for_log(r"AH02454: http: attempt to connect to Unix domain socket .*/sock \(")
-        weir.wait_for_log("AH01114: HTTP: failed to make connection to backend: httpd-UDS")
+        weir.wait_for_log("AH01114: HTTP: failed to make connection to backend: app.local")
 
 
 # ---- slots
@@ -233,7 +236,7 @@ def test_proxyerroroverride_puts_our_page_in_place_of_the_backends(backend):
             peer.send(answer(status, b"theirs", [("Connection", "close")]))
             got = client.read_response()
             assert got.status == status
-            assert got.body == body if body else b"404 Not Found" in got.body
+            assert got.body == body if body else b"<title>404 " in got.body and b"theirs" not in got.body
 
 
 def test_a_page_to_head_has_no_body():
@@ -241,8 +244,8 @@ def test_a_page_to_head_has_no_body():
         client = weir.connect().send(request("HEAD"))
         got = client.read_head()
         assert got.status == 503 and int(got.get("Content-Length")) > 0
-        client.send(request("HEAD"))
-        assert client.read_head().status == 503
+        assert got.get("Connection") == "close" # as after a 503 of httpd
+        assert client.read_all() == b""
 
 
 def test_what_a_client_sent_is_escaped_in_pages_and_logs():
@@ -336,7 +339,8 @@ def test_require_all_denied_is_403(backend):
         assert backend.connections == 0
 
 
-@pytest.mark.parametrize("path", ["/private/x", "//private/x", "/./private/x", "/x/../private/x", "/%70rivate/x", "/x/%2e%2e/private/x"])
+@pytest.mark.parametrize("path", ["/private/x", "//private/x", "/./private/x", "/x/../private/x", "/%70rivate/x",
+                                  "/x/%2e%2e/private/x"])
 def test_a_denied_place_is_denied_however_it_is_written(backend, path):
     with Weir(HTTP + "\n<Location /private>\nRequire all denied\n</Location>", backend=backend) as weir:
         assert weir.get(path).status in (400, 403)

@@ -1,6 +1,4 @@
 """What may become a tunnel and what may not: both gates of the handshake, and every way that a backend can fail it."""
-import threading
-
 import pytest
 from harness import (BINARY, TEXT, Backend, Weir, accept_of, answer, frame, handshake, request, switching)
 
@@ -30,13 +28,17 @@ def said_898(weir, text):
 
 
 BAD_101 = {
-    "wrong-accept": ([("Upgrade", "websocket"), ("Connection", "Upgrade"), ("Sec-WebSocket-Accept", "AAAAAAAAAAAAAAAAAAAAAAAAAAA=")], "Unexpected Upgrade"),
+    "wrong-accept": ([("Upgrade", "websocket"), ("Connection", "Upgrade"),
+                      ("Sec-WebSocket-Accept", "AAAAAAAAAAAAAAAAAAAAAAAAAAA=")], "Unexpected Upgrade"),
     "no-accept": ([("Upgrade", "websocket"), ("Connection", "Upgrade")], "Unexpected Upgrade"),
     "no-upgrade": ([("Connection", "Upgrade")], r"Unexpected Upgrade: n/a \(expecting websocket\)"),
-    "wrong-upgrade": ([("Upgrade", "h2c"), ("Connection", "Upgrade")], r"Unexpected Upgrade: h2c \(expecting websocket\)"),
+    "wrong-upgrade": ([("Upgrade", "h2c"), ("Connection", "Upgrade")],
+                      r"Unexpected Upgrade: h2c \(expecting websocket\)"),
     "no-connection": ([("Upgrade", "websocket")], "Unexpected Upgrade"),
-    "with-length": ([("Upgrade", "websocket"), ("Connection", "Upgrade"), ("Content-Length", "5")], "Unexpected Upgrade"),
-    "chunked": ([("Upgrade", "websocket"), ("Connection", "Upgrade"), ("Transfer-Encoding", "chunked")], "Unexpected Upgrade"),
+    "with-length": ([("Upgrade", "websocket"), ("Connection", "Upgrade"), ("Content-Length", "5")],
+                    "Unexpected Upgrade"),
+    "chunked": ([("Upgrade", "websocket"), ("Connection", "Upgrade"), ("Transfer-Encoding", "chunked")],
+                "Unexpected Upgrade"),
 }
 
 
@@ -88,7 +90,8 @@ def test_a_backend_that_resets_is_502(backend):
         weir.wait_for_log(r"\(104\)Connection reset by peer.*AH01102")
 
 
-@pytest.mark.parametrize("status,fields", [(403, []), (426, [("Upgrade", "websocket"), ("Sec-WebSocket-Version", "13")]),
+@pytest.mark.parametrize("status,fields",
+                         [(403, []), (426, [("Upgrade", "websocket"), ("Sec-WebSocket-Version", "13")]),
                                            (301, [("Location", "/there")]), (200, []), (500, [])])
 def test_any_other_answer_is_passed_on_as_plain_http(backend, status, fields):
     with Weir(WS, backend=backend) as weir:
@@ -181,11 +184,13 @@ def test_a_tunnels_backend_connection_is_never_used_again(backend):
 
 INSANE = {
     "post": (lambda: handshake().replace(b"GET", b"POST", 1), "the method is not GET"),
-    "no-key": (lambda: handshake().replace(b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n", b""), "Sec-WebSocket-Key"),
+    "no-key": (lambda: handshake().replace(b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n", b""),
+               "Sec-WebSocket-Key"),
     "short-key": (lambda: handshake(key="c2hvcnQ="), "Sec-WebSocket-Key"),
     "version-8": (lambda: handshake().replace(b"Version: 13", b"Version: 8"), "Sec-WebSocket-Version is not 13"),
     "body": (lambda: handshake(fields=[("Content-Length", "4")]) + b"body", "the request has a body"),
-    "connection-close": (lambda: handshake().replace(b"Connection: Upgrade", b"Connection: keep-alive"), "Connection does not name Upgrade"),
+    "connection-close": (lambda: handshake().replace(b"Connection: Upgrade", b"Connection: keep-alive"),
+                         "Connection does not name Upgrade"),
     "http-1.0": (lambda: handshake().replace(b"HTTP/1.1", b"HTTP/1.0", 1), "HTTP/1.1 is needed"),
 }
 

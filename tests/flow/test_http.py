@@ -75,7 +75,8 @@ def test_a_body_reaches_the_backend_while_it_is_still_coming(weir, backend):
 
 
 def test_forbidden_trailers_do_not_get_through(weir, backend):
-    raw = request("POST", "/", [("Transfer-Encoding", "chunked")], chunked(b"x", trailers=b"Host: evil\r\nContent-Length: 9\r\n"))
+    raw = request("POST", "/", [("Transfer-Encoding", "chunked")],
+                  chunked(b"x", trailers=b"Host: evil\r\nContent-Length: 9\r\n"))
     seen, _ = exchange(weir, backend, raw, answer())
     assert not any(t.lower().startswith(("host", "content-length")) for t in seen.trailers)
 
@@ -111,7 +112,8 @@ def test_head_has_the_length_and_no_body(weir, backend):
 
 def test_a_chunked_answer_with_trailers(weir, backend):
     _, got = exchange(weir, backend, request(fields=[("TE", "trailers")]),
-                      answer(200, b"", [("Transfer-Encoding", "chunked")], length=False) + chunked(b"abc", b"def", trailers=b"X-End: yes\r\n"))
+                      answer(200, b"", [("Transfer-Encoding", "chunked")],
+                             length=False) + chunked(b"abc", b"def", trailers=b"X-End: yes\r\n"))
     assert got.body == b"abcdef" and got.get("Transfer-Encoding") == "chunked"
     assert got.trailers in ([], ["X-End: yes"])
 
@@ -144,12 +146,15 @@ def test_an_answer_arrives_while_it_is_still_coming(weir, backend):
 def test_the_headers_names_order_and_bytes_are_kept(weir, backend):
     seen, got = exchange(
         weir, backend,
-        request(path="/p%C3%A4th?q=%20x&y", fields=[("x-LOWER", "1"), ("X-Twice", "a"), ("Cookie", "a=b; c=d"), ("X-Twice", "b,c"),
+        request(path="/p%C3%A4th?q=%20x&y",
+                fields=[("x-LOWER", "1"), ("X-Twice", "a"), ("Cookie", "a=b; c=d"), ("X-Twice", "b,c"),
                                                     ("X-Bytes", "\xe9\xff"), ("X-Empty", "")]),
-        answer(200, b"", [("sEt-cOOkie", "a=1"), ("X-B", "2"), ("Set-Cookie", "b=2"), ("X-A", "\xe9"), ("X-Empty", "")]))
+        answer(200, b"",
+               [("sEt-cOOkie", "a=1"), ("X-B", "2"), ("Set-Cookie", "b=2"), ("X-A", "\xe9"), ("X-Empty", "")]))
     assert seen.line == "GET /p%C3%A4th?q=%20x&y HTTP/1.1"
     ours = [f for f in seen.fields if f[0] in ("x-LOWER", "X-Twice", "Cookie", "X-Bytes", "X-Empty")]
-    assert ours == [("x-LOWER", "1"), ("X-Twice", "a"), ("Cookie", "a=b; c=d"), ("X-Twice", "b,c"), ("X-Bytes", "\xe9\xff"), ("X-Empty", "")]
+    assert ours == [("x-LOWER", "1"), ("X-Twice", "a"), ("Cookie", "a=b; c=d"), ("X-Twice", "b,c"),
+                    ("X-Bytes", "\xe9\xff"), ("X-Empty", "")]
     theirs = [f for f in got.fields if f[0].lower() in ("set-cookie", "x-b", "x-a", "x-empty")]
     assert theirs == [("sEt-cOOkie", "a=1"), ("X-B", "2"), ("Set-Cookie", "b=2"), ("X-A", "\xe9"), ("X-Empty", "")]
 
@@ -157,9 +162,12 @@ def test_the_headers_names_order_and_bytes_are_kept(weir, backend):
 def test_hop_by_hop_headers_are_taken_off_before_ours_are_added(weir, backend):
     seen, got = exchange(
         weir, backend,
-        request(fields=[("Connection", "X-Forwarded-For, X-Secret, keep-alive"), ("X-Forwarded-For", "6.6.6.6"), ("X-Secret", "1"),
-                        ("Keep-Alive", "5"), ("TE", "gzip"), ("Proxy-Connection", "x"), ("Upgrade", "h2c"), ("X-Stays", "1")]),
-        answer(200, b"", [("Connection", "X-Hop, close"), ("X-Hop", "1"), ("Keep-Alive", "timeout=1"), ("X-Stays", "2")]))
+        request(fields=[("Connection", "X-Forwarded-For, X-Secret, keep-alive"), ("X-Forwarded-For", "6.6.6.6"),
+                        ("X-Secret", "1"),
+                        ("Keep-Alive", "5"), ("TE", "gzip"), ("Proxy-Connection", "x"), ("Upgrade", "h2c"),
+                        ("X-Stays", "1")]),
+        answer(200, b"",
+               [("Connection", "X-Hop, close"), ("X-Hop", "1"), ("Keep-Alive", "timeout=1"), ("X-Stays", "2")]))
     for name in ("X-Secret", "Keep-Alive", "Proxy-Connection", "Upgrade", "TE"):
         assert name not in seen, name
     assert seen.all("X-Forwarded-For") == ["127.0.0.1"] and seen.get("X-Stays") == "1"
@@ -329,6 +337,29 @@ def test_a_client_that_leaves_in_the_middle_of_an_answer(weir, backend):
     assert peer.ends_within(2)
 
 
+def test_a_request_that_was_called_off_is_in_the_access_log_as_499_and_aborted(weir, backend):
+    client = weir.connect().send(request(path="/gone"))
+    peer = backend.accept()
+    peer.read_head()
+    client.reset()
+    assert weir.wait_for_access("GET /gone ").endswith(" X")
+    assert " 499 " in weir.access_log()
+
+
+def test_a_client_that_takes_nothing_for_so_long_is_given_up(backend):
+    with Weir("Timeout 1\n" + HTTP, backend=backend) as weir:
+        client = weir.connect(receive_buffer=4096).send(request())
+        peer = backend.accept()
+        peer.read_head()
+        thread = threading.Thread(target=lambda: quiet(lambda: peer.send(
+            answer(200, b"", [("Content-Length", str(64 * MIB))], length=False), *[b"x" * MIB] * 64)), daemon=True)
+        thread.start()
+        thread.join(PATIENCE)
+        assert not thread.is_alive() # the backend is let go
+        assert weir.wait_for_access("GET / 200").endswith(" X")
+        assert client.discard()[0] < 64 * MIB
+
+
 def test_a_script_that_half_closes_after_a_last_request_still_gets_its_answer(weir, backend):
     client = weir.connect().send(request(fields=[("Connection", "close")])).half_close()
     peer = backend.accept()
@@ -371,7 +402,8 @@ def test_broken_chunks_of_a_backend_truncate_visibly(weir, backend):
 # ---- keep-alive
 
 def test_pipelined_requests_are_answered_in_order(weir, backend):
-    client = weir.connect().send(request(path="/1") + request("POST", "/2", [("Content-Length", "3")], b"two") + request(path="/3"))
+    client = weir.connect().send(request(path="/1") + request("POST", "/2", [("Content-Length", "3")],
+                                                              b"two") + request(path="/3"))
     peer = backend.accept()
     for path in ("/1", "/2", "/3"):
         seen = peer.read_request()
@@ -380,6 +412,14 @@ def test_pipelined_requests_are_answered_in_order(weir, backend):
         peer.send(answer(200, path.encode()))
     for path in (b"/1", b"/2", b"/3"):
         assert client.read_response().body == path
+
+
+def test_pipelined_requests_and_then_a_half_close_are_all_answered():
+    with Backend(serve_hello) as backend, Weir(HTTP, backend=backend) as weir:
+        client = weir.connect().send(*[request(path="/%d" % i) for i in range(5)]).half_close()
+        for i in range(5):
+            assert client.read_response().body == b"hello from /%d" % i
+        assert client.read_all() == b""
 
 
 def test_many_requests_share_one_backend_connection():
@@ -465,7 +505,8 @@ def test_http_1_0_with_keep_alive_is_kept(weir, backend):
     client = weir.connect()
     for body in (b"one", b"two"):
         client.send(request(version="1.0", fields=[("Connection", "keep-alive")]))
-        peer = backend.accept() if body == b"one" else peer
+        if body == b"one":
+            peer = backend.accept()
         peer.read_head()
         peer.send(answer(200, body))
         got = client.read_response()
@@ -482,16 +523,17 @@ def test_keepalive_off_and_the_clients_close_are_honoured(backend):
         assert client.ends_within(2)
 
 
-def test_the_last_of_maxkeepaliverequests_says_close(backend):
+def test_the_request_after_maxkeepaliverequests_says_close(backend):
+    """httpd counts the requests that follow another: with 2 the third is the last."""
     with Weir("MaxKeepAliveRequests 2\n" + ONE + HTTP, backend=backend) as weir:
         client = weir.connect()
-        for turn in (1, 2):
+        for turn in (1, 2, 3):
             client.send(request())
             if turn == 1:
                 peer = backend.accept()
             peer.read_head()
             peer.send(answer())
-            assert (client.read_response().get("Connection") == "close") == (turn == 2)
+            assert (client.read_response().get("Connection") == "close") == (turn == 3)
         assert client.ends_within(2)
 
 

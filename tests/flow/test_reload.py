@@ -2,10 +2,9 @@
 import os
 import signal
 import threading
-import time
 
 import pytest
-from harness import (PATIENCE, TEXT, Backend, Weir, answer, frame, free_port, request, serve_hello, until)
+from harness import (TEXT, Backend, Weir, answer, frame, free_port, request, serve_hello, until, with_hosts)
 
 
 def says(text):
@@ -83,7 +82,8 @@ BAD = {
 def test_a_bad_file_changes_nothing_and_the_log_says_why(name):
     config, why = BAD[name]
     with Backend() as backend, Backend(says(b"good")) as good:
-        with Weir("ProxyPass /ws ws://127.0.0.1:{backend}/\nProxyPass / http://127.0.0.1:{good}/", backend=backend, good=good,
+        with Weir("ProxyPass /ws ws://127.0.0.1:{backend}/\nProxyPass / http://127.0.0.1:{good}/", backend=backend,
+                  good=good,
                   taken=good.port) as weir:
             client, peer = weir.tunnel(backend, "/ws")
             weir.configure("Listen 127.0.0.1:{port}\nProxyPass / http://127.0.0.1:1/\n" + config)
@@ -178,7 +178,8 @@ def test_thirty_reloads_with_listeners_that_come_and_go_under_load():
             thread = threading.Thread(target=load)
             thread.start()
             for turn in range(30):
-                weir.configure(config % "\n".join("Listen 127.0.0.1:%d" % p for i, p in enumerate(extra) if turn >> i & 1))
+                weir.configure(config % "\n".join("Listen 127.0.0.1:%d" % p for i,
+                                                  p in enumerate(extra) if turn >> i & 1))
                 weir.reload()
             stop.set()
             thread.join()
@@ -213,9 +214,22 @@ def test_an_access_rule_that_is_added_holds_at_once():
         assert client.read_response().status == 403
 
 
+@pytest.mark.parametrize("reuse", ["", " disablereuse=on"], ids=["pooled", "fresh"])
+def test_a_backends_name_is_asked_again_after_a_reload(tmp_path, reuse):
+    prefix = with_hosts(tmp_path, "127.0.0.2 moves.test\n")
+    with Backend(says(b"old"), host="127.0.0.2") as old, Backend(says(b"new"), port=old.port):
+        with Weir("ThreadsPerChild 1\nProxyPass / http://moves.test:{old}/" + reuse, old=old, prefix=prefix) as weir:
+            assert weir.get().body == b"old"
+            (tmp_path / "hosts").write_text("127.0.0.1 moves.test\n")
+            assert weir.get().body == b"old"
+            weir.reload()
+            assert weir.get().body == b"new" # while the old one answers still
+
+
 def test_reloads_under_load_do_not_grow_the_process():
     with Backend(serve_hello) as backend, Weir("ProxyPass / http://127.0.0.1:{backend}/\n" + "".join(
-            "<Location /place%d>\nRequire all granted\n</Location>\n" % i for i in range(300)), backend=backend) as weir:
+            "<Location /place%d>\nRequire all granted\n</Location>\n" % i for i in range(300)),
+            backend=backend) as weir:
         for _ in range(10):
             weir.reload()
             assert weir.get().status == 200

@@ -87,7 +87,8 @@ def test_broken_chunks_end_the_request_and_nothing_after_them_is_read_as_one(bac
 
 def test_length_and_chunked_together_are_framed_anew_and_the_connection_ends(backend):
     with Weir(HTTP, backend=backend) as weir:
-        client = weir.connect().send(post(("Content-Length", "4"), ("Transfer-Encoding", "chunked"), body=b"5\r\nhello\r\n0\r\n\r\n" + SECOND))
+        client = weir.connect().send(post(("Content-Length", "4"), ("Transfer-Encoding", "chunked"),
+                                          body=b"5\r\nhello\r\n0\r\n\r\n" + SECOND))
         peer = backend.accept()
         seen = peer.read_request()
         assert seen.body == b"hello" and "Content-Length" not in seen
@@ -169,6 +170,7 @@ def test_length_and_chunked_of_an_answer_are_framed_anew(backend):
         client = weir.connect().send(request())
         peer = backend.accept()
         peer.read_head()
-        peer.send(answer(200, b"", [("Content-Length", "3"), ("Transfer-Encoding", "chunked")], length=False) + b"5\r\nhello\r\n0\r\n\r\n")
+        peer.send(answer(200, b"", [("Content-Length", "3"), ("Transfer-Encoding", "chunked")],
+                         length=False) + b"5\r\nhello\r\n0\r\n\r\n")
         got = client.read_response()
         assert got.body == b"hello" and len(got.all("Content-Length")) + len(got.all("Transfer-Encoding")) == 1

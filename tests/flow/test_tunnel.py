@@ -61,6 +61,15 @@ def test_a_backends_half_close_is_passed_on_and_the_client_may_still_talk(backen
         assert peer.read_all() == b""
 
 
+def test_proxy_nohalfclose_ends_both_sides_at_the_first_fin(backend):
+    with Weir("SetEnv proxy-nohalfclose 1\n" + WS, backend=backend) as weir:
+        client, peer = weir.tunnel(backend)
+        peer.half_close() # and keeps its own reading side open
+        assert client.read_all() == b""
+        assert peer.ends_within(1)
+        weir.wait_for_access(" 101 ") # the client has not closed either
+
+
 def test_a_half_close_comes_after_all_bytes_even_under_pressure(backend):
     with Weir(WS, backend=backend) as weir:
         client, peer = weir.tunnel(backend, receive_buffer=4096)
@@ -259,6 +268,16 @@ def test_a_tunnel_that_talks_in_one_direction_is_not_idle(backend, talker):
         assert hears.ends_within(3)
         line = weir.wait_for_log("nothing moved for 1 s")
         assert ("backend" if talker == "client" else "client") + " silent longest" in line
+
+
+def test_a_tunnel_whose_client_takes_nothing_for_so_long_is_idle_too(backend):
+    with Weir("Timeout 1\n" + WS, backend=backend) as weir:
+        client, peer = weir.tunnel(backend, receive_buffer=4096)
+        thread, _ = feed(peer, 64 * MIB)
+        thread.join(PATIENCE)
+        assert not thread.is_alive()
+        weir.wait_for_log("nothing moved for 1 s")
+        client.close()
 
 
 def test_requestreadtimeout_does_not_reach_into_tunnels(backend):

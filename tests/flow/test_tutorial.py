@@ -3,9 +3,8 @@ import asyncio
 import json
 import subprocess
 
-import pytest
 import websockets
-from harness import (BINARY, CONTINUATION, NPM, PATIENCE, TEXT, Backend, Weir, accept_of, answer, close_frame, frame,
+from harness import (BINARY, CONTINUATION, PATIENCE, TEXT, Backend, Weir, accept_of, answer, close_frame, frame,
                      handshake, npm_echo, request, run_node, switching, websockets_echo)
 
 TUTORIAL = """
@@ -25,7 +24,8 @@ TUTORIAL = """
 
 def test_the_backend_sees_the_handshake_as_apache_would_send_it():
     with Backend() as backend, Weir(TUTORIAL, backend=backend) as weir:
-        client = weir.connect().send(handshake("/ws/chat?room=1", [("Origin", "http://example.com"), ("X-Mine", "a  b")]))
+        client = weir.connect().send(handshake("/ws/chat?room=1",
+                                               [("Origin", "http://example.com"), ("X-Mine", "a  b")]))
         seen = backend.accept().read_head()
         assert seen.line == "GET /chat?room=1 HTTP/1.1"
         assert seen.names[0] == "Host" and seen.get("Host") == "example.com"
@@ -35,7 +35,8 @@ def test_the_backend_sees_the_handshake_as_apache_would_send_it():
         assert seen.get("X-Forwarded-For") == "127.0.0.1"
         assert seen.get("X-Forwarded-Host") == "example.com"
         assert seen.get("X-Forwarded-Server") == "example.com"
-        order = [n for n in seen.names if n in ("Host", "Sec-WebSocket-Key", "Origin", "X-Mine", "X-Forwarded-For", "Connection")]
+        order = [n for n in seen.names if n in ("Host", "Sec-WebSocket-Key", "Origin", "X-Mine", "X-Forwarded-For",
+                                                "Connection")]
         assert order == ["Host", "Sec-WebSocket-Key", "Origin", "X-Mine", "X-Forwarded-For", "Connection"]
         client.close()
 
@@ -125,7 +126,8 @@ def test_a_chat_with_npm_ws_on_both_sides():
 
 def test_curl_gets_a_plain_page_through_the_same_line():
     with Backend() as backend, Weir(TUTORIAL, backend=backend) as weir:
-        curl = subprocess.Popen(["curl", "-sS", "-i", "-m", "20", "-H", "Host: example.com", "http://127.0.0.1:%d/ws/page" % weir.port],
+        curl = subprocess.Popen(["curl", "-sS", "-i", "-m", "20", "-H", "Host: example.com",
+                                 "http://127.0.0.1:%d/ws/page" % weir.port],
                                 stdout=subprocess.PIPE, text=True)
         peer = backend.accept()
         seen = peer.read_head()

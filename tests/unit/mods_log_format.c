@@ -108,6 +108,8 @@ static void what_is_missing_is_a_dash(void **state)
     (void)state;
     assert_string_equal(line_of(&bare, "%r %m %U%q %s %R %b %B %X %L %H %u %V %^FB", &nothing),
                         "- - - - - - 0 X - HTTP/1.0 - main.example -");
+    strcpy(bare.id, "REQ-2"); /* nothing of it is in the error log */
+    assert_string_equal(line_of(&bare, "%L", &nothing), "-");
     bare.user = "";
     assert_string_equal(line_of(&bare, "%u", &nothing), "\"\"");
     bare.user = "o\"k";

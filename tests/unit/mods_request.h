@@ -96,6 +96,7 @@ static struct request *make_request(const struct snapshot *s, const struct site 
     r->handler = "proxy-server";
     r->status = 200;
     strcpy(r->id, "REQ-1");
+    r->logged = arena_copy(arena, &(bool){ true }, sizeof(bool));
     r->begun_us = BEGUN;
     r->begun_ms = 1000;
     r->first_byte_ms = 1003;

@@ -1,0 +1,65 @@
+/* SetEnv, PassEnv, UnsetEnv: what a request's environment holds after the fixups, place over place as httpd merges them. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "mods_request.h"
+
+static const char *value(const char *text, const char *name)
+{
+    struct snapshot *s = must_load(text);
+    struct request *r = make_request(s, s->sites.n ? s->sites.items[0] : s->main);
+    const char *v;
+
+    r->env = (struct http_fields){ 0 };
+    env_fixup(r);
+    v = request_env(r, name);
+    v = v ? arena_strdup(arena, v) : NULL;
+    snapshot_drop(s);
+    return v;
+}
+
+#define SITE(inside) "<VirtualHost *:80>\nServerName a\n" inside "\n</VirtualHost>"
+
+static void a_variable_is_set_with_and_without_a_value(void **state)
+{
+    (void)state;
+    assert_string_equal(value("SetEnv colour blue", "colour"), "blue");
+    assert_string_equal(value("SetEnv proxy-nohalfclose", "proxy-nohalfclose"), "");
+    assert_null(value("SetEnv colour blue", "taste"));
+}
+
+static void the_inner_place_wins(void **state)
+{
+    (void)state;
+    assert_string_equal(value("SetEnv colour blue\n" SITE("SetEnv colour red"), "colour"), "red");
+    assert_string_equal(value("SetEnv colour blue\n" SITE("SetEnv taste sour"), "colour"), "blue");
+}
+
+static void unsetenv_takes_what_the_outer_place_set_and_no_more(void **state)
+{
+    (void)state;
+    assert_null(value("SetEnv colour blue\n" SITE("UnsetEnv colour"), "colour"));
+    assert_string_equal(value("SetEnv colour blue\n" SITE("SetEnv colour red\nUnsetEnv colour"), "colour"), "red");
+}
+
+static void passenv_takes_the_servers_own(void **state)
+{
+    (void)state;
+    setenv("WEIR_TEST_COLOUR", "green", 1);
+    unsetenv("WEIR_TEST_NOTHING");
+    assert_string_equal(value("PassEnv WEIR_TEST_COLOUR", "WEIR_TEST_COLOUR"), "green");
+    assert_null(value("PassEnv WEIR_TEST_NOTHING", "WEIR_TEST_NOTHING"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_variable_is_set_with_and_without_a_value, begin, end),
+        cmocka_unit_test_setup_teardown(the_inner_place_wins, begin, end),
+        cmocka_unit_test_setup_teardown(unsetenv_takes_what_the_outer_place_set_and_no_more, begin, end),
+        cmocka_unit_test_setup_teardown(passenv_takes_the_servers_own, begin, end),
+    };
+
+    return cmocka_run_group_tests(tests, make_directory, remove_directory);
+}
