@@ -36,10 +36,11 @@ struct loop {
     struct epoll_event events[BATCH];
 };
 
-static void read_clocks(struct loop *l)
+/* The wall clock is read when a turn first asks for it: most turns carry messages and never do. */
+static void read_clock(struct loop *l)
 {
     l->now = base_now_ms();
-    l->wall_us = base_wall_us();
+    l->wall_us = 0;
 }
 
 static void on_wake(struct watch *w, uint32_t events)
@@ -68,7 +69,7 @@ struct loop *loop_new(void)
 {
     struct loop *l = base_alloc(sizeof(*l));
     link_init(&l->posted);
-    read_clocks(l);
+    read_clock(l);
     l->epoll = epoll_create1(EPOLL_CLOEXEC);
     l->wake = (struct watch){ .fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), .on_event = on_wake };
     ASSERT(l->epoll >= 0 && l->wake.fd >= 0);
@@ -84,8 +85,10 @@ uint64_t loop_now(const struct loop *l)
 {
     return l->now;
 }
-int64_t loop_wall_us(const struct loop *l)
+int64_t loop_wall_us(struct loop *l)
 {
+    if (!l->wall_us)
+        l->wall_us = base_wall_us();
     return l->wall_us;
 }
 void loop_stop(struct loop *l)
@@ -162,12 +165,12 @@ static void wait_for_events(struct loop *l)
 {
     int ms = 0;
     if (link_empty(&l->posted) && l->n_releases == 0)
-        ms = timers_wait(&l->timers, l->timers.n ? base_now_ms() : 0);
+        ms = timers_wait(&l->timers, l->now); /* the turn's own work makes a timer late by that much at most */
     int n = epoll_wait(l->epoll, l->events, BATCH, ms);
     ASSERT(n >= 0 || errno == EINTR);
     l->n_events = n > 0 ? n : 0;
     l->next_event = 0;
-    read_clocks(l);
+    read_clock(l);
 }
 
 static void handle_events(struct loop *l)

@@ -17,7 +17,7 @@ void loop_free(struct loop *l);
 void loop_run(struct loop *l);   /* until loop_stop */
 void loop_stop(struct loop *l);  /* from its own thread; loop_wake + a posted task from another */
 uint64_t loop_now(const struct loop *l); /* ms, of this turn */
-int64_t loop_wall_us(const struct loop *l); /* wall clock of this turn, µs */
+int64_t loop_wall_us(struct loop *l); /* wall clock of this turn, µs */
 
 /* A descriptor in the loop, edge-triggered for reading, writing and hang-up at once. */
 struct watch {

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,9 +18,12 @@ enum { RUNNING, DRAINING, STOPPING };
 
 static unsigned worker_count(const struct snapshot *s, enum serve_mode mode)
 {
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
     int asked = core_site_of(s->main)->threads;
-    unsigned n = cores > 0 ? (unsigned)cores : 1;
+    unsigned n = 1;
+    cpu_set_t cores; /* those this process may use: taskset and containers count */
+
+    if (sched_getaffinity(0, sizeof(cores), &cores) == 0 && CPU_COUNT(&cores) > 0)
+        n = (unsigned)CPU_COUNT(&cores);
 
     if (mode == SERVE_DEBUG)
         return 1;
