@@ -92,6 +92,9 @@ static int ask(void *ctx, const char *file, char *out, int size)
 
 /* ---- one site ---- */
 
+/* Where SSLCipherSuite says nothing: forward secrecy and AEAD only, in our order. httpd's default still has CBC (LUCKY13). */
+#define SAFE_CIPHERS "ECDHE+AESGCM:ECDHE+CHACHA20"
+
 static struct tls_pair *pairs_of(struct arena *a, const struct ssl_site *ssl)
 {
     struct tls_pair *pairs = arena_alloc(a, (ssl->certs.n + 1) * sizeof(*pairs));
@@ -136,9 +139,9 @@ static struct tls_context *make(const struct site *s, struct arena *a, char **er
         .ca_names_file = ssl->ca_names_file,
         .ca_names_path = ssl->ca_names_path,
         .protocols = ssl->protocols < 0 ? TLS_1_2 | TLS_1_3 : (unsigned)ssl->protocols,
-        .ciphers = ssl->ciphers,
+        .ciphers = ssl->ciphers ? ssl->ciphers : SAFE_CIPHERS,
         .suites = ssl->suites,
-        .server_order = ssl->server_order,
+        .server_order = ssl->server_order || !ssl->ciphers,
         .tickets = ssl->tickets,
         .ticket_key_file = ssl->ticket_key_file,
         .session_timeout_s = ssl->session_timeout_s,
