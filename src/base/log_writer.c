@@ -19,7 +19,7 @@ enum {
     PANIC_MS = 300
 };
 
-static pthread_mutex_t registry_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_mutex_t registry_lock = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP; /* a complaint may arise within */
 static struct link registry = { &registry, &registry };
 static pthread_mutex_t direct_lock = PTHREAD_MUTEX_INITIALIZER; /* of writing at once */
 
@@ -471,14 +471,16 @@ void log_reopen_all(void)
 
 static struct log_sink *error_sink(struct log_sink *s)
 {
+    struct log_sink *found = &stderr_sink;
+
     if (s->kind == LOG_SINK_ERROR && !s->closing)
         return s;
-    for (struct link *at = registry.next; at != &registry; at = at->next) {
-        struct log_sink *other = CONTAINER_OF(at, struct log_sink, all);
-        if (other->kind == LOG_SINK_ERROR)
-            return other;
-    }
-    return &stderr_sink;
+    pthread_mutex_lock(&registry_lock);
+    for (struct link *at = registry.next; at != &registry && found == &stderr_sink; at = at->next)
+        if (CONTAINER_OF(at, struct log_sink, all)->kind == LOG_SINK_ERROR)
+            found = CONTAINER_OF(at, struct log_sink, all);
+    pthread_mutex_unlock(&registry_lock);
+    return found; /* freed by the writer alone, which is who asks */
 }
 
 void log_complain(struct log_sink *s, int os_error, const char *format, ...)

@@ -177,6 +177,16 @@ static bool wild_alias_matches(const struct site *s, const char *host)
     return false;
 }
 
+bool site_is_named(const struct site *s, const char *host)
+{
+    if (strcasecmp(s->server_name, host) == 0 || wild_alias_matches(s, host))
+        return true;
+    for (unsigned i = 0; i < s->aliases.n; i++)
+        if (strcasecmp(s->aliases.items[i], host) == 0)
+            return true;
+    return false;
+}
+
 struct site *site_choose(const struct site_choice *c, const char *host, int port)
 {
     if (!host || !*host || c->n < 2)

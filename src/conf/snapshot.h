@@ -105,6 +105,7 @@ struct site_choice; /* the name-based set of one local address */
 const struct site_choice *snapshot_choose(const struct snapshot *s, unsigned char family, const unsigned char ip[16], int port);
 /* host NULL: none sent, the set's first. Names before wildcards as Apache compares them, site by site in file order.
  * port: the local one; a port in Host is ignored here as in httpd. */
+bool site_is_named(const struct site *s, const char *host); /* its ServerName or one of its ServerAlias */
 struct site *site_choose(const struct site_choice *c, const char *host, int port);
 void snapshot_dump_sites(const struct snapshot *s, struct buf *out); /* -S, -t -D DUMP_VHOSTS */
 

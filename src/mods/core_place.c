@@ -98,10 +98,13 @@ const char *core_set_canonical_name(struct conf_cmd *cmd, void *settings, int ar
                                               { "dns", CANONICAL_DNS } };
     struct core_place *place = settings;
 
-    (void)cmd, (void)argc;
-    if (core_find_word(words, COUNT_OF(words), argv[0], &place->canonical_name))
-        return NULL;
-    return "parameter must be 'on', 'off', or 'dns'";
+    (void)argc;
+    if (!core_find_word(words, COUNT_OF(words), argv[0], &place->canonical_name))
+        return "parameter must be 'on', 'off', or 'dns'";
+    if (place->canonical_name == CANONICAL_DNS)
+        return conf_fault(cmd, "UseCanonicalName DNS: refused: addresses are not looked up / UseCanonicalName DNS: "
+                               "受け付けません: アドレスの逆引きはしません");
+    return NULL;
 }
 
 const char *core_set_signature(struct conf_cmd *cmd, void *settings, int argc, char **argv)

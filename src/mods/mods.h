@@ -159,7 +159,7 @@ struct proxy_worker { /* identity and parameters; immutable */
     int response_field_size, io_buffer, receive_buffer; /* 0: default */
     const char *upgrade;                                /* list; "*" any; NULL none */
     int address_ttl_s; /* how long a resolved address is kept; -1: as long as the snapshot */
-    bool disabled;     /* status=D, S, E, C or U: 503 AH00940 */
+    bool disabled;     /* status=D, S, C or U: 503 AH00940; E means nothing to a worker of its own */
     unsigned id;       /* dense in the snapshot */
 };
 struct proxy_alias;

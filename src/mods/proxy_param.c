@@ -184,7 +184,7 @@ static const char *set_status(struct proxy_worker *w, const char *value)
             on = *v++ == '+';
         if (!*v || !strchr("OINGUDSEHRFCoingudsehrfc", *v))
             return "Unknown status parameter option";
-        if (strchr("UDSECudsec", *v))
+        if (strchr("UDSCudsc", *v))
             w->disabled = on;
     }
     return NULL;

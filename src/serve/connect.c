@@ -12,6 +12,7 @@ struct connect {
     struct stream *stream;   /* the attempt under way */
     struct timer timer;      /* of the slot or of the attempt */
     unsigned tried;          /* addresses that failed */
+    bool fresh;              /* no pooled one will do */
     bool has_slot;
 };
 
@@ -53,11 +54,6 @@ static void fail(struct connect *c, int status)
     exchange_resume(ex, STEP_REPLY);
 }
 
-static const char *shown_host(const struct origin *o)
-{
-    return o->unix_path ? "httpd-UDS" : o->host;
-}
-
 static void fail_unreachable(struct connect *c)
 {
     if (c->ex->r.proxy->tunnel_only)
@@ -68,6 +64,17 @@ static void fail_unreachable(struct connect *c)
     fail(c, 503);
 }
 
+static const char *shown_host(const struct origin *o)
+{
+    return o->unix_path ? "httpd-UDS" : o->host;
+}
+
+static void say_connected(const struct connect *c)
+{
+    REQUEST_LOG(&c->ex->r, LOG_PROXY, LEVEL_DEBUG, 2824, "%s: connection established with %s:%d", c->ex->r.proxy->scheme,
+                shown_host(c->origin), c->origin->port);
+}
+
 static void succeed(struct connect *c)
 {
     struct exchange *ex = c->ex;
@@ -75,6 +82,7 @@ static void succeed(struct connect *c)
 
     if (c->origin->n_addrs)
         c->origin->last_good = (c->origin->last_good + c->tried) % c->origin->n_addrs;
+    say_connected(c);
     u = upstream_new(ex, c->origin, c->stream);
     c->stream = NULL;
     free_connect(c); /* the slot is the connection's now */
@@ -182,6 +190,7 @@ static void dial(struct connect *c)
     const struct proxy_worker *w = c->ex->r.proxy->worker;
     struct addr source;
 
+    REQUEST_LOG(&c->ex->r, LOG_PROXY, LEVEL_DEBUG, 944, "connecting %s to %s:%d", c->ex->r.proxy->url, shown_host(c->origin), c->origin->port);
     c->stream = stream_connect(loop_of(c), address(c), source_address(c, &source) ? &source : NULL, w && w->keepalive, on_connected, c);
     if (!c->stream) {
         attempt_failed(c, errno);
@@ -268,6 +277,33 @@ static bool is_full(const struct exchange *ex, const struct origin *o)
     return w && w->max > 0 && o->n_open >= (unsigned)w->max;
 }
 
+/* A connection that another request has finished with. */
+static bool take_pooled(struct connect *c)
+{
+    struct upstream *pooled = c->fresh ? NULL : upstream_pooled(c->origin);
+    struct exchange *ex = c->ex;
+
+    if (!pooled)
+        return false;
+    free_connect(c);
+    upstream_attach(ex, pooled);
+    exchange_resume(ex, STEP_NEXT);
+    return true;
+}
+
+static bool take_slot(struct connect *c)
+{
+    struct upstream *pooled = c->fresh ? upstream_pooled(c->origin) : NULL;
+
+    if (pooled && is_full(c->ex, c->origin))
+        upstream_close(pooled); /* its slot is needed for a fresh one */
+    if (is_full(c->ex, c->origin))
+        return false;
+    link_remove(&c->link);
+    start(c);
+    return true;
+}
+
 void connect_next(struct origin *o)
 {
     struct connect *c;
@@ -275,10 +311,8 @@ void connect_next(struct origin *o)
     if (link_empty(&o->waiting))
         return;
     c = CONTAINER_OF(o->waiting.next, struct connect, link);
-    if (is_full(c->ex, o))
+    if (!take_pooled(c) && !take_slot(c))
         return;
-    link_remove(&c->link);
-    start(c);
     if (!link_empty(&o->waiting)) /* another slot may be free as well */
         loop_post(o->loop, &o->next);
 }
@@ -338,6 +372,7 @@ void upstream_get(struct exchange *ex, bool fresh)
     c = base_alloc(sizeof(*c));
     c->ex = ex;
     c->origin = o;
+    c->fresh = fresh || !w || w->fresh;
     c->timer.on_time = on_connect_time;
     link_init(&c->link);
     ex->connect = c;

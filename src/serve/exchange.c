@@ -200,6 +200,9 @@ static void client_too_slow(struct exchange *ex)
 {
     if (ex->reply == REPLY_NONE && !ex->body_done) {
         REQUEST_LOG(&ex->r, LOG_REQTIMEOUT, LEVEL_INFO, 1382, "Request body read timeout");
+        REQUEST_LOG_OS(&ex->r, LOG_PROXY_HTTP, LEVEL_ERROR, 1095, ETIMEDOUT, "request body failed to %s:%d from %s: the client sent nothing in time / "
+                       "クライアントが本文を時間内に送りませんでした", ex->r.proxy ? ex->r.proxy->host : "-", ex->r.proxy ? ex->r.proxy->port : 0,
+                       ex->r.peer->ip);
         exchange_fail(ex, 408);
     } else {
         REQUEST_LOG_OS(&ex->r, LOG_CORE, LEVEL_INFO, 0, ETIMEDOUT, "client does not take the answer / クライアントが応答を受け取りません");

@@ -1,6 +1,7 @@
 /* The keeper of privileges: a small process that stays root while the server becomes User. It opens what a reload needs (a log
- * to be reopened, a low port) and hands the descriptor over. It opens logs only in folders that were named at the start, so
- * that a server that was broken into cannot make it write elsewhere. */
+ * to be reopened, a low port), hands the descriptor over, and removes the PidFile at the end. A server that was broken into
+ * gets no more of it: logs are those named at the start, reached through folders opened then, and only regular files; sockets
+ * are TCP on low ports. */
 #include "server.h"
 
 #include <errno.h>
@@ -9,9 +10,10 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-enum ask { ASK_APPEND = 1, ASK_LISTEN = 2 };
+enum ask { ASK_APPEND = 1, ASK_LISTEN, ASK_UNLINK };
 struct question {
     enum ask ask;
     int backlog;
@@ -19,7 +21,14 @@ struct question {
     char path[PATH_MAX];
 };
 struct answer {
-    int error; /* 0: a descriptor comes with it */
+    int error; /* 0: done; a descriptor comes with it unless something was to be removed */
+};
+
+/* A file that may be asked for: its folder is held open, so that no later link leads elsewhere. */
+struct known {
+    const char *path, *base;
+    int folder; /* O_PATH; -1: not there at the start */
+    enum ask use;
 };
 
 static int channel = -1;
@@ -34,7 +43,7 @@ static bool send_answer(int fd, int error, int passed)
     char space[CMSG_SPACE(sizeof(int))] = { 0 };
     struct msghdr m = { .msg_iov = &v, .msg_iovlen = 1 };
 
-    if (!error) {
+    if (!error && passed >= 0) {
         struct cmsghdr *c;
         m.msg_control = space;
         m.msg_controllen = sizeof(space);
@@ -56,62 +65,118 @@ static int receive_answer(int fd)
     struct cmsghdr *c;
     int passed = -1;
 
-    if (recvmsg(fd, &m, MSG_CMSG_CLOEXEC) != sizeof(a) || a.error || !(c = CMSG_FIRSTHDR(&m))) {
+    if (recvmsg(fd, &m, MSG_CMSG_CLOEXEC) != sizeof(a) || a.error) {
         errno = a.error ? a.error : EIO;
         return -1;
     }
+    if (!(c = CMSG_FIRSTHDR(&m)))
+        return 0;
     memcpy(&passed, CMSG_DATA(c), sizeof(int));
     return passed;
 }
 
 /* ---- the keeper's side ---- */
 
-static bool folder_of(const char *path, char out[PATH_MAX])
-{
-    char copy[PATH_MAX];
-    char *slash;
+static struct known *known_files;
+static unsigned n_known;
 
-    if (strlen(path) >= sizeof(copy) || path[0] != '/')
-        return false;
-    strcpy(copy, path);
-    slash = strrchr(copy, '/');
-    *slash = '\0';
-    return realpath(slash == copy ? "/" : copy, out) != NULL;
-}
-
-static bool may_append(const struct vec *folders, const char *path)
+static void know(const char *path, enum ask use)
 {
+    struct known *k = &known_files[n_known];
+    const char *slash = strrchr(path, '/');
     char folder[PATH_MAX];
 
-    if (!folder_of(path, folder))
-        return false;
-    for (unsigned i = 0; i < folders->n; i++)
-        if (strcmp(folders->items[i], folder) == 0)
-            return true;
-    return false;
+    if (path[0] != '/' || !slash[1] || strlen(path) >= sizeof(folder))
+        return;
+    memcpy(folder, path, (size_t)(slash - path) + 1);
+    folder[slash - path + 1] = '\0';
+    *k = (struct known){ path, slash + 1, open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC), use };
+    n_known += k->folder >= 0;
 }
 
-static int fulfil(const struct vec *folders, struct question *q)
+static const struct known *find_known(const char *path, enum ask use)
 {
-    q->path[sizeof(q->path) - 1] = '\0';
-    if (q->ask == ASK_LISTEN)
-        return sock_listen(&q->addr, q->backlog);
-    if (q->ask == ASK_APPEND && may_append(folders, q->path))
-        return open(q->path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640);
+    for (unsigned i = 0; i < n_known; i++)
+        if (known_files[i].use == use && strcmp(known_files[i].path, path) == 0)
+            return &known_files[i];
+    errno = EPERM;
+    return NULL;
+}
+
+/* Neither a link, nor a device, nor a pipe that would hold us, nor a second name of another file. */
+static int append_to(const struct known *k)
+{
+    struct stat st;
+    int fd = openat(k->folder, k->base, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0640);
+
+    if (fd >= 0 && (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_nlink != 1)) {
+        close(fd);
+        errno = EPERM;
+        return -1;
+    }
+    return fd;
+}
+
+static int listen_on(struct addr *a, int backlog)
+{
+    int port = a->sa.sa_family == AF_INET || a->sa.sa_family == AF_INET6 ? addr_port(a) : 0;
+
+    a->len = a->sa.sa_family == AF_INET ? sizeof(a->in) : sizeof(a->in6);
+    if (port > 0 && port < 1024)
+        return sock_listen(a, backlog);
     errno = EPERM;
     return -1;
 }
 
-static _Noreturn void keep(int fd, const struct vec *folders, pid_t server)
+/* A descriptor, or -1 with errno; *done: there is none, but it is done. */
+static int fulfil(struct question *q, bool *done)
+{
+    const struct known *k;
+
+    q->path[sizeof(q->path) - 1] = '\0';
+    if (q->ask == ASK_LISTEN)
+        return listen_on(&q->addr, q->backlog);
+    if (q->ask != ASK_APPEND && q->ask != ASK_UNLINK) {
+        errno = EINVAL;
+        return -1;
+    }
+    k = find_known(q->path, q->ask);
+    if (!k || q->ask == ASK_APPEND)
+        return k ? append_to(k) : -1;
+    *done = unlinkat(k->folder, k->base, 0) == 0;
+    return -1;
+}
+
+/* What the server had open when it forked is none of ours: a listener held here would go on accepting. */
+static int shed_descriptors(int fd)
+{
+    int null = open("/dev/null", O_RDWR);
+
+    for (int i = 0; i < 3; i++)
+        dup2(null, i);
+    fd = dup2(fd, 3);
+    close_range(4, ~0U, 0);
+    return fd;
+}
+
+static _Noreturn void keep(int fd, const struct vec *logs, const char *pid_file, pid_t server)
 {
     struct question q;
 
     prctl(PR_SET_NAME, "weir: keeper");
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    prctl(PR_SET_PDEATHSIG, SIGTERM);
+    prctl(PR_SET_DUMPABLE, 0);
     if (getppid() != server)
         _exit(0);
+    fd = shed_descriptors(fd);
+    known_files = base_alloc((logs->n + 1) * sizeof(*known_files));
+    for (unsigned i = 0; i < logs->n; i++)
+        know(logs->items[i], ASK_APPEND);
+    if (pid_file)
+        know(pid_file, ASK_UNLINK);
     while (recv(fd, &q, sizeof(q), 0) == sizeof(q)) {
-        int opened = fulfil(folders, &q), error = opened < 0 ? errno : 0;
+        bool done = false;
+        int opened = fulfil(&q, &done), error = opened < 0 && !done ? errno : 0;
         if (!send_answer(fd, error, opened))
             break;
         if (opened >= 0)
@@ -137,6 +202,16 @@ static int ask(struct question *q)
     return fd;
 }
 
+void keeper_unlink(const char *path)
+{
+    struct question q = { .ask = ASK_UNLINK };
+
+    if (strlen(path) < sizeof(q.path)) {
+        strcpy(q.path, path);
+        ask(&q);
+    }
+}
+
 int keeper_listen(const struct addr *a, int backlog)
 {
     struct question q = { .ask = ASK_LISTEN, .addr = *a, .backlog = backlog };
@@ -154,22 +229,15 @@ static int open_append(const char *path)
     return ask(&q);
 }
 
-bool keeper_start(struct arena *a, const struct vec *log_paths)
+bool keeper_start(const struct vec *log_paths, const char *pid_file)
 {
-    struct vec folders = { 0 };
-    char folder[PATH_MAX];
     int pair[2];
     pid_t server = getpid(), pid;
 
-    for (unsigned i = 0; i < log_paths->n; i++)
-        if (folder_of(log_paths->items[i], folder))
-            vec_add(a, &folders, arena_strdup(a, folder));
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0 || (pid = fork()) < 0)
         return false;
-    if (pid == 0) {
-        close(pair[0]);
-        keep(pair[1], &folders, server);
-    }
+    if (pid == 0)
+        keep(pair[1], log_paths, pid_file, server);
     close(pair[1]);
     channel = pair[0];
     log_set_opener(open_append);

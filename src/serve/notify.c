@@ -35,6 +35,13 @@ static int handed_over(void)
     return (int)strtol(n, NULL, 10);
 }
 
+/* So that no program that is started later holds them. */
+void notify_begin(void)
+{
+    for (int fd = FIRST_FD, n = handed_over(); fd < FIRST_FD + n; fd++)
+        fcntl(fd, F_SETFD, FD_CLOEXEC);
+}
+
 int notify_take_socket(const struct addr *a)
 {
     int n = handed_over();
@@ -44,7 +51,6 @@ int notify_take_socket(const struct addr *a)
         if (!sock_local(fd, &have) || have.sa.sa_family != a->sa.sa_family || addr_port(&have) != addr_port(a))
             continue;
         if (have.len == a->len && memcmp(&have.sa, &a->sa, a->len) == 0) {
-            fcntl(fd, F_SETFD, FD_CLOEXEC);
             fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
             return dup(fd); /* the given one stays: a reload may ask again */
         }

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #define DEFAULT_PID_FILE "/run/weir.pid"
@@ -14,6 +15,23 @@ const char *pidfile_path(const struct snapshot *s)
 {
     const char *path = core_site_of(s->main)->pid_file;
     return path ? path : DEFAULT_PID_FILE;
+}
+
+/* A number that was given to another program since is not us: signalling it would hit a stranger. */
+static bool is_weir(pid_t pid)
+{
+    char path[64], name[32] = { 0 }, own[32] = { 0 };
+    int fd;
+
+    snprintf(path, sizeof(path), "/proc/%ld/comm", (long)pid);
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return true; /* no /proc to ask */
+    (void)!read(fd, name, sizeof(name) - 1);
+    close(fd);
+    prctl(PR_GET_NAME, own);
+    name[strcspn(name, "\n")] = '\0';
+    return strcmp(name, own) == 0;
 }
 
 pid_t pidfile_running(const char *path)
@@ -28,7 +46,7 @@ pid_t pidfile_running(const char *path)
         text[0] = '\0';
     close(fd);
     pid = strtol(text, NULL, 10);
-    return pid > 1 && (kill((pid_t)pid, 0) == 0 || errno == EPERM) ? (pid_t)pid : 0;
+    return pid > 1 && (kill((pid_t)pid, 0) == 0 || errno == EPERM) && is_weir((pid_t)pid) ? (pid_t)pid : 0;
 }
 
 bool pidfile_write(const char *path)
@@ -55,8 +73,9 @@ int serve_control(const struct snapshot *s, const char *verb)
             continue;
         if (!pid) {
             bool starts = table[i].signal == SIGHUP || table[i].signal == SIGUSR1;
-            fprintf(stderr, "weir (%s) not running%s\n", path, starts ? ", trying to start" : "");
-            return starts ? SERVE_CONTROL_START : 1;
+            printf("weir (%s) not running%s\n", path, starts ? ", trying to start" : "");
+            fflush(stdout);
+            return starts ? SERVE_CONTROL_START : 0; /* as httpd: what is to be stopped is stopped */
         }
         if (kill(pid, table[i].signal) == 0)
             return 0;

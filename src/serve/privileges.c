@@ -68,9 +68,9 @@ static void add_log_paths(struct arena *a, const struct snapshot *s, struct vec 
     logs_each_path(s, a, paths);
 }
 
-const char *privileges_drop(const struct snapshot *s, struct arena *a)
+const char *privileges_drop(const struct server *s, struct arena *a)
 {
-    const struct core_site *core = core_site_of(s->main);
+    const struct core_site *core = core_site_of(s->snapshot->main);
     struct vec paths = { 0 };
 
     if (geteuid() != 0)
@@ -81,8 +81,8 @@ const char *privileges_drop(const struct snapshot *s, struct arena *a)
     }
     if (strcmp(core->user, "root") == 0 || strcmp(core->user, "#0") == 0)
         return NULL;
-    add_log_paths(a, s, &paths);
-    if (!keeper_start(a, &paths))
+    add_log_paths(a, s->snapshot, &paths);
+    if (!keeper_start(&paths, s->pid_file))
         return "cannot start the keeper of privileges";
     return become(core, a);
 }

@@ -39,7 +39,7 @@ static struct span authority_of(const struct http_target *t)
 static enum step_result choose_site(struct exchange *ex)
 {
     struct request *r = &ex->r;
-    struct http_host host = { .scheme = r->peer->tls ? "https" : "http", .strict = core_site_of(r->site)->strict_host };
+    struct http_host host = { .scheme = r->peer->tls ? "https" : "http", .strict = !core_site_of(r->site)->http_unsafe };
     struct http_fault fault = { 0 };
 
     r->keepalive = wants_keepalive(&r->head);
@@ -56,6 +56,10 @@ static enum step_result choose_site(struct exchange *ex)
     r->host_port = host.port;
     r->site = site_choose(ex->client->choice, host.name, r->host_port);
     r->place = &r->site->place;
+    if (host.name && core_site_of(r->site)->strict_host && !site_is_named(r->site, host.name)) {
+        REQUEST_LOG(r, LOG_CORE, LEVEL_ERROR, 10157, "Host '%s' is neither a ServerName nor a ServerAlias (StrictHostCheck)", host.name);
+        return refuse(ex, 400);
+    }
     r->status = secure_check_site(ex->client, r->site, host.name);
     return r->status ? refuse(ex, r->status) : STEP_NEXT;
 }
@@ -251,6 +255,10 @@ static enum step_result send_request(struct exchange *ex)
     if (ex->http_continue && !ex->r.proxy->awaits_continue) { /* Proxy100Continue Off: it is ours to say */
         buf_adds(&ex->client->out, "HTTP/1.1 100 Continue\r\n\r\n");
         ex->http_continue = false;
+        if (client_flush(ex->client) < 0) {
+            exchange_abort(ex);
+            return STEP_DONE;
+        }
     }
     ex->hold_body = !ex->body_done && ex->r.proxy->awaits_continue && ex->r.proxy->worker && ex->r.proxy->worker->ping_set;
     ex->step++; /* what follows may already bring the answer */
@@ -265,6 +273,17 @@ static enum step_result await_answer(struct exchange *ex)
     return STEP_WAIT; /* answer.c goes on */
 }
 
+/* With ProxyErrorOverride an ErrorDocument that comes from a backend is the page of the error, not its success. */
+static void keep_first_status(struct request *r)
+{
+    const struct request *first = r->previous;
+
+    if (first && proxy_place_of(r->place)->error_override && first->status >= 400 && r->status < 400) {
+        r->status = first->status;
+        r->reason = first->reason;
+    }
+}
+
 static enum step_result edit_answer(struct exchange *ex)
 {
     struct request *r = &ex->r;
@@ -275,6 +294,7 @@ static enum step_result edit_answer(struct exchange *ex)
     r->status = ex->answer.status;
     r->reason = ex->answer.reason.n ? arena_span(r->arena, ex->answer.reason) : NULL;
     status = proxy_take_head(r, &ex->answer);
+    keep_first_status(r);
     if (!status && !proxy_overrides_error(r, r->status))
         return STEP_NEXT;
     r->status = status ? status : r->status;

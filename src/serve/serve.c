@@ -129,7 +129,7 @@ static bool write_pid_file(struct server *s, enum serve_mode mode)
 static bool drop_privileges(struct server *s)
 {
     struct arena *a = arena_new();
-    const char *why = privileges_drop(s->snapshot, a);
+    const char *why = privileges_drop(s, a);
 
     if (why) {
         fprintf(stderr, "AH00543: weir: %s\n", why);
@@ -163,6 +163,28 @@ static void say_notices(const struct snapshot *s)
     }
 }
 
+static bool same_text(const char *a, const char *b)
+{
+    return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+/* What is settled at the start and stays: better said than found out. */
+static void say_what_needs_a_restart(const struct snapshot *old, const struct snapshot *next)
+{
+    const struct core_site *a = core_site_of(old->main), *b = core_site_of(next->main);
+    const struct { const char *name; bool same; } kept[] = {
+        { "User", same_text(a->user, b->user) },
+        { "Group", same_text(a->group, b->group) },
+        { "PidFile", same_text(a->pid_file, b->pid_file) },
+        { "ThreadsPerChild", a->threads == b->threads },
+    };
+
+    for (size_t i = 0; i < COUNT_OF(kept); i++)
+        if (!kept[i].same)
+            LOG_SERVER(LOG_CORE, LEVEL_WARN, 0, "%s has changed: it takes effect when the server is stopped and started / "
+                       "%s の変更は停止して再起動するまで反映されません", kept[i].name, kept[i].name);
+}
+
 static void take_over(struct server *s, struct snapshot *next, struct sockets *sockets, struct tls_sites *tls)
 {
     struct snapshot *old = s->snapshot;
@@ -178,6 +200,7 @@ static void take_over(struct server *s, struct snapshot *next, struct sockets *s
         worker_publish(s->workers[i], next, tls);
     sockets_use(s, sockets);
     say_notices(next);
+    say_what_needs_a_restart(old, next);
     LOG_SERVER(LOG_MPM_EVENT, LEVEL_NOTICE, 493, "configuration %u is in charge, tunnels go on / 設定 %u に切り替えました(トンネルは継続)",
                next->generation, next->generation);
     snapshot_drop(old);
@@ -284,8 +307,8 @@ static void control(struct server *s, int signals)
 static void end_server(struct server *s)
 {
     each_worker(s, worker_join);
-    if (s->pid_file)
-        unlink(s->pid_file);
+    if (s->pid_file && unlink(s->pid_file) < 0 && errno != ENOENT)
+        keeper_unlink(s->pid_file);
     log_writer_stop();
     log_main = (struct log_target){ .levels = log_main.levels };
     sockets_free(s->sockets);
@@ -303,6 +326,7 @@ static bool begin(struct server *s, enum serve_mode mode)
     uint64_t files = sock_raise_files();
 
     secure_begin();
+    notify_begin();
     log_main = s->snapshot->main->log;
     if (!start_tls(s) || !start_sockets(s) || !write_pid_file(s, mode) || !drop_privileges(s))
         return false;

@@ -265,14 +265,16 @@ void sockets_cancel(struct server *s, struct sockets *k);
 unsigned sockets_count(const struct sockets *k);
 void sockets_free(struct sockets *k);
 /* privileges.c, keeper.c */
-const char *privileges_drop(const struct snapshot *s, struct arena *a);  /* NULL or why not */
-bool keeper_start(struct arena *a, const struct vec *log_paths);
+const char *privileges_drop(const struct server *s, struct arena *a);  /* NULL or why not */
+bool keeper_start(const struct vec *log_paths, const char *pid_file /* or NULL */);
+void keeper_unlink(const char *path);                      /* the PidFile that it was told of */
 int keeper_listen(const struct addr *a, int backlog);      /* -1 with errno */
 /* pidfile.c */
 const char *pidfile_path(const struct snapshot *s);
 pid_t pidfile_running(const char *path);                   /* 0: none */
 bool pidfile_write(const char *path);
 /* notify.c */
+void notify_begin(void);                                   /* before any other program is started */
 void notify_state(const char *state);                      /* nothing without NOTIFY_SOCKET */
 int notify_take_socket(const struct addr *a);              /* a socket handed over for this address, or -1 */
 

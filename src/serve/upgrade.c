@@ -67,15 +67,17 @@ static enum ws_fault check_answer(const struct exchange *ex)
 /* The site may have gone with a reload; its log is held, its form is looked up in the snapshot of the day. */
 static struct log_target log_of(const struct passage *p)
 {
-    const struct vec *sites = &p->worker->epoch->snapshot->sites;
+    const struct snapshot *now = p->worker->epoch->snapshot;
+    const struct vec *sites = &now->sites;
+    const struct site *found = now->main->log.sink == p->sink ? now->main : NULL;
 
-    for (unsigned i = 0; i < sites->n; i++) {
+    for (unsigned i = 0; !found && i < sites->n; i++) {
         const struct site *s = sites->items[i];
         if (s->log.sink == p->sink)
-            return s->log;
+            found = s;
     }
-    if (p->worker->epoch->snapshot->main->log.sink == p->sink)
-        return p->worker->epoch->snapshot->main->log;
+    if (found)
+        return (struct log_target){ p->sink, p->levels, found->log.render, found->log.format };
     return (struct log_target){ .sink = p->sink, .levels = p->levels };
 }
 

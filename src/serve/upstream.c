@@ -164,6 +164,8 @@ void upstream_attach(struct exchange *ex, struct upstream *u)
     CHECK_MAGIC(u, UPSTREAM_MAGIC);
     leave_pool(u);
     u->exchange = ex;
+    REQUEST_LOG(&ex->r, LOG_PROXY, LEVEL_DEBUG, 942, "%s: has acquired connection for (%s:%d)%s", ex->r.proxy->scheme, u->origin->host,
+                u->origin->port, u->reused ? ", kept alive" : "");
     u->scan = (struct http_scan){ 0 };
     u->ttl_ms = w && w->ttl_us ? (uint64_t)w->ttl_us / 1000 : IDLE_TTL_MS;
     u->idle_most = w && w->smax > 0 ? (unsigned)w->smax : w && w->max > 0 ? (unsigned)w->max : IDLE_MOST;
@@ -187,7 +189,7 @@ static bool may_pool(struct upstream *u)
 {
     const struct origin *o = u->origin;
 
-    if (o->n_idle >= u->idle_most || u->generation != o->generation || !link_empty(&o->waiting))
+    if (o->n_idle >= u->idle_most || u->generation != o->generation)
         return false;
     return !(u->stream->ready & STREAM_READABLE) || is_quiet(u);
 }
@@ -198,9 +200,11 @@ void upstream_keep(struct upstream *u)
 
     CHECK_MAGIC(u, UPSTREAM_MAGIC);
     if (!may_pool(u)) {
-        upstream_close(u); /* a waiting one dials anew in the freed slot */
+        upstream_close(u);
         return;
     }
+    REQUEST_LOG(&u->exchange->r, LOG_PROXY, LEVEL_DEBUG, 943, "%s: has released connection for (%s:%d)", u->exchange->r.proxy->scheme,
+                o->host, o->port);
     u->exchange->upstream = NULL;
     u->exchange = NULL;
     u->served++;
@@ -210,6 +214,8 @@ void upstream_keep(struct upstream *u)
     buf_release(&u->out);
     link_push(&o->idle, &u->link);
     o->n_idle++;
+    if (!link_empty(&o->waiting))
+        loop_post(o->loop, &o->next);
 }
 
 /* The one used last is the likeliest to be alive. */

@@ -157,7 +157,7 @@ void dump_run(const struct snapshot *s)
     printf("ServerRoot: \"%s\"\n", s->reading->root);
     if (core->document_root)
         printf("Main DocumentRoot: \"%s\"\n", core->document_root);
-    printf("Main ErrorLog: \"%s\"\n", s->main->log.sink ? log_sink_spec(s->main->log.sink) : "/dev/stderr");
+    printf("Main ErrorLog: \"%s\"\n", core->error_log ? core->error_log : "/dev/stderr");
     if (core->pid_file)
         printf("PidFile: \"%s\"\n", core->pid_file);
     map_each(s->reading->defines, print_define, NULL);
