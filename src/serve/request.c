@@ -294,9 +294,10 @@ static enum step_result edit_answer(struct exchange *ex)
     r->status = ex->answer.status;
     r->reason = ex->answer.reason.n ? arena_span(r->arena, ex->answer.reason) : NULL;
     status = proxy_take_head(r, &ex->answer);
-    keep_first_status(r);
-    if (!status && !proxy_overrides_error(r, r->status))
+    if (!status && !proxy_overrides_error(r, r->status)) {
+        keep_first_status(r);
         return STEP_NEXT;
+    }
     r->status = status ? status : r->status;
     upstream_close(ex->upstream);
     return STEP_REPLY;

@@ -239,6 +239,33 @@ def test_proxyerroroverride_puts_our_page_in_place_of_the_backends(backend):
             assert got.body == body if body else b"<title>404 " in got.body and b"theirs" not in got.body
 
 
+def test_stricthostcheck_takes_no_name_that_is_not_configured():
+    with Backend(serve_hello) as backend, Weir("""
+        StrictHostCheck On
+        <VirtualHost *:{port}>
+            ServerName app.example
+            ServerAlias *.app.example
+            ProxyPass / http://127.0.0.1:{backend}/
+        </VirtualHost>""", backend=backend) as weir:
+        assert weir.get(host="other.example").status == 400
+        assert weir.get(host="app.example").status == 200
+        assert weir.get(host="a.app.example").status == 200
+
+
+def serve_missing(wire):
+    """A script: everything is missing but the page that says so."""
+    m = wire.read_request()
+    page = m.line.split(" ")[1] == "/page"
+    wire.send(answer(200 if page else 404, b"a fine page" if page else b"none"))
+
+
+def test_the_page_of_an_overridden_error_keeps_the_errors_status():
+    with Backend(serve_missing) as backend, Weir("ProxyErrorOverride On\nErrorDocument 404 /page\n" + HTTP,
+                                                 backend=backend) as weir:
+        got = weir.get("/missing")
+        assert (got.status, got.body) == (404, b"a fine page")
+
+
 def test_a_page_to_head_has_no_body():
     with Weir("ProxyPass / http://127.0.0.1:%d/" % free_port()) as weir:
         client = weir.connect().send(request("HEAD"))

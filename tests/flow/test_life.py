@@ -238,6 +238,51 @@ def test_a_low_port_added_by_a_reload_is_opened_by_the_keeper():
 
 
 @needs_root
+def test_the_keeper_holds_nothing_of_the_servers_and_a_removed_port_is_closed():
+    with Backend(serve_hello) as backend, Weir("User nobody\n" + HTTP, backend=backend, env=NO_LEAKS) as weir:
+        other = free_port()
+        weir.configure("User nobody\nListen 127.0.0.1:{port}\nListen 127.0.0.1:%d\n%s" % (other, HTTP))
+        weir.reload()
+        weir.connect(other).close()
+        weir.configure("User nobody\nListen 127.0.0.1:{port}\n" + HTTP)
+        weir.reload()
+        until(lambda: refused(other), "the removed port to refuse")
+        keeper, = children_of(weir.pid)
+        links = [os.readlink("/proc/%d/fd/%s" % (keeper, fd)) for fd in os.listdir("/proc/%d/fd" % keeper)]
+        sockets = [l for l in links if l.startswith("socket:")]
+        assert len(sockets) == 1, links # the channel
+        weir.configure("User nobody\nListen 127.0.0.1:{port}\nListen 127.0.0.1:%d\n%s" % (other, HTTP))
+        weir.reload() # and it can come back
+        weir.connect(other).close()
+
+
+@needs_root
+def test_k_start_with_user_returns_to_a_caller_that_reads_its_output_and_the_pid_file_goes_with_the_server():
+    with Weir("User nobody", start=False, env=NO_LEAKS) as weir:
+        assert weir.run("-k", "start").returncode == 0 # its pipes have closed
+        pid_file = os.path.join(weir.dir, "weir.pid")
+        assert os.path.exists(pid_file)
+        assert weir.run("-k", "stop").returncode == 0
+        until(lambda: not os.path.exists(pid_file), "the PidFile to go")
+
+
+def test_a_pid_file_of_another_program_is_not_a_running_server():
+    with Weir("", start=False) as weir:
+        with open(os.path.join(weir.dir, "weir.pid"), "w") as f:
+            f.write("%d\n" % os.getpid()) # a number that somebody else has now
+        done = weir.run("-k", "stop")
+        assert "not running" in done.stdout
+
+
+@needs_root
+def test_what_a_reload_cannot_change_is_said():
+    with Weir("User nobody", env=NO_LEAKS) as weir:
+        weir.configure("User daemon\nListen 127.0.0.1:{port}")
+        weir.reload()
+        weir.wait_for_log("User has changed")
+
+
+@needs_root
 def test_a_user_that_does_not_exist_ends_the_start():
     with Weir("User no-such-user", start=False) as weir:
         done = weir.run()

@@ -70,6 +70,15 @@ def test_proxy_nohalfclose_ends_both_sides_at_the_first_fin(backend):
         weir.wait_for_access(" 101 ") # the client has not closed either
 
 
+@pytest.mark.parametrize("where", ["the host", "a location"])
+def test_an_idle_end_is_told_by_the_level_of_its_own_place(backend, where):
+    inside = "LogLevel info\n" if where == "the host" else "<Location />\nLogLevel info\n</Location>\n"
+    with Weir("Timeout 1\nLogLevel error\n<VirtualHost *:{port}>\nServerName app.example\n" + inside + WS + "\n</VirtualHost>",
+              backend=backend) as weir:
+        client, peer = weir.tunnel(backend)
+        weir.wait_for_log("nothing moved for")
+
+
 def test_a_half_close_comes_after_all_bytes_even_under_pressure(backend):
     with Weir(WS, backend=backend) as weir:
         client, peer = weir.tunnel(backend, receive_buffer=4096)
