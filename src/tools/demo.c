@@ -1,5 +1,7 @@
-/* `weir demo`: packaging/examples/tutorial.conf served on this machine, with the echo backend behind it. */
+/* `weir demo`: packaging/examples/tutorial.conf and tutorial-tls.conf served on this machine, with the echo backend
+ * behind them and a certificate made for the occasion. */
 #include "backend.h"
+#include "demo_cert.h"
 #include "serve.h"
 #include "tools.h"
 
@@ -15,28 +17,32 @@
 
 static const unsigned char tutorial[] = {
 #include "tutorial.inc"
+    '\n',
+#include "tutorial-tls.inc"
 };
 
-enum { DEFAULT_PORT = 8080, ATTEMPTS = 20 };
+enum { DEFAULT_PORT = 8080, DEFAULT_TLS_PORT = 8443, ATTEMPTS = 20 };
 
 struct demo {
-    int port, backend_port; /* port -1: the default, or a free one */
-    bool v6;                /* this machine has ::1 */
-    int listeners[2];       /* the backend's; -1: none */
-    int lifeline;           /* the backend lives until this closes, however we end */
+    int port, tls_port; /* -1: the default, or a free one */
+    int backend_port;
+    bool v6;          /* this machine has ::1 */
+    int listeners[2]; /* the backend's; -1: none */
+    int lifeline;     /* the backend lives until this closes, however we end */
     pid_t backend;
-    char directory[256], file[300];
+    char directory[256], file[300], cert[300], key[300];
 };
 
 static const char usage[] =
-    "Usage: weir demo [-p PORT]\n"
+    "Usage: weir demo [-p PORT] [-s PORT]\n"
     "Serves a page with an echo and a chat through Weir, over a virtual host as tutorials for Apache write it.\n"
     "Apache の解説どおりのバーチャルホストで Weir "
     "を動かし、エコーとチャットのページを公開します(このマシンからのみ)。\n"
     "\n"
-    "  -p, --port PORT  the page's port (0: a free one). Default 8080, or a free one when that is taken\n"
-    "  -h, --help       this text\n"
-    "  -V, --version    the version\n";
+    "  -p, --port PORT      the page's port (0: a free one). Default 8080, or a free one when that is taken\n"
+    "  -s, --tls-port PORT  the same over TLS. Default 8443\n"
+    "  -h, --help           this text\n"
+    "  -V, --version        the version\n";
 
 static int complain(const char *what)
 {
@@ -65,8 +71,8 @@ static int probe(const char *ip, int *port)
     return error;
 }
 
-/* *port 0 is replaced by a free one. */
-static int probe_both(int *port, bool v6)
+/* *port 0 is replaced by a free one; `other` counts as taken. */
+static int probe_both(int *port, int other, bool v6)
 {
     bool any = *port == 0;
     int error = 0;
@@ -76,23 +82,25 @@ static int probe_both(int *port, bool v6)
         error = probe("127.0.0.1", port);
         if (!error && v6)
             error = probe("::1", port);
+        if (!error && *port == other)
+            error = EADDRINUSE;
         if (!error || !any)
             break;
     }
     return error;
 }
 
-static bool choose_port(struct demo *d)
+static bool choose_port(int *port, int usual, int other, bool v6)
 {
-    bool chosen = d->port >= 0;
+    bool chosen = *port >= 0;
 
-    d->port = chosen ? d->port : DEFAULT_PORT;
-    errno = probe_both(&d->port, d->v6);
+    *port = chosen ? *port : usual;
+    errno = probe_both(port, other, v6);
     if (errno && !chosen) {
-        printf("Port %d is taken, another one is used. / ポート %d は使用中のため、別のポートを使います。\n",
-               DEFAULT_PORT, DEFAULT_PORT);
-        d->port = 0;
-        errno = probe_both(&d->port, d->v6);
+        printf("Port %d is taken, another one is used. / ポート %d は使用中のため、別のポートを使います。\n", usual,
+               usual);
+        *port = 0;
+        errno = probe_both(port, other, v6);
     }
     return errno == 0;
 }
@@ -104,7 +112,7 @@ static bool open_backend(struct demo *d)
     static const char *const ips[] = { "127.0.0.1", "::1" };
     struct addr a;
 
-    if ((errno = probe_both(&d->backend_port, d->v6)) != 0)
+    if ((errno = probe_both(&d->backend_port, 0, d->v6)) != 0)
         return false;
     for (int i = 0; i < (d->v6 ? 2 : 1); i++) {
         ASSERT(addr_parse(ips[i], d->backend_port, &a));
@@ -174,21 +182,45 @@ static bool start_backend(struct demo *d)
 
 /* ---- the configuration ---- */
 
-/* The text with each `from` replaced by `to` and a port. */
-static struct buf replace(struct span text, const char *from, const char *to, int port)
+/* Each `from` in the text becomes `to`. */
+static void replace(struct buf *text, const char *from, const char *to)
 {
+    struct span left = buf_span(text);
     struct buf out = { 0 };
     size_t n = strlen(from);
     const char *hit;
 
-    while ((hit = memmem(text.p, text.n, from, n)) != NULL) {
-        buf_add(&out, text.p, (size_t)(hit - text.p));
-        buf_printf(&out, to, port);
-        text.n -= (size_t)(hit - text.p) + n;
-        text.p = hit + n;
+    while ((hit = memmem(left.p, left.n, from, n)) != NULL) {
+        buf_add(&out, left.p, (size_t)(hit - left.p));
+        buf_add(&out, to, strlen(to));
+        left.n -= (size_t)(hit - left.p) + n;
+        left.p = hit + n;
     }
-    buf_add(&out, text.p, text.n);
-    return out;
+    buf_add(&out, left.p, left.n);
+    buf_release(text);
+    *text = out;
+}
+
+/* This machine only, where the tutorials listen to all the world. */
+static void replace_listener(const struct demo *d, struct buf *text, int from, int to)
+{
+    const char *listen = d->v6 ? "\nListen 127.0.0.1:%1$d\nListen [::1]:%1$d\n" : "\nListen 127.0.0.1:%d\n";
+    char before[32], after[80];
+
+    snprintf(before, sizeof(before), "\nListen %d\n", from);
+    snprintf(after, sizeof(after), listen, to);
+    replace(text, before, after);
+    snprintf(before, sizeof(before), "*:%d>", from);
+    snprintf(after, sizeof(after), "*:%d>", to);
+    replace(text, before, after);
+}
+
+static void replace_file(struct buf *text, const char *from, const char *to)
+{
+    char quoted[304];
+
+    snprintf(quoted, sizeof(quoted), "\"%s\"", to);
+    replace(text, from, quoted);
 }
 
 static bool write_whole(const char *path, struct span text)
@@ -199,10 +231,9 @@ static bool write_whole(const char *path, struct span text)
     return f && fclose(f) == 0 && good;
 }
 
-static bool write_configuration(struct demo *d)
+static bool make_directory(struct demo *d)
 {
     const char *tmp = getenv("TMPDIR");
-    const char *listen = d->v6 ? "\nListen 127.0.0.1:%1$d\nListen [::1]:%1$d\n" : "\nListen 127.0.0.1:%d\n";
 
     snprintf(d->directory, sizeof(d->directory), "%s/weir-demo-XXXXXX", tmp && *tmp == '/' ? tmp : "/tmp");
     if (!mkdtemp(d->directory)) {
@@ -210,13 +241,25 @@ static bool write_configuration(struct demo *d)
         return false;
     }
     snprintf(d->file, sizeof(d->file), "%s/tutorial.conf", d->directory);
-    struct buf a = replace((struct span){ (const char *)tutorial, sizeof(tutorial) }, ":3000", ":%d", d->backend_port);
-    struct buf b = replace(buf_span(&a), "*:80>", "*:%d>", d->port);
-    struct buf c = replace(buf_span(&b), "\nListen 80\n", listen, d->port);
-    bool good = write_whole(d->file, buf_span(&c));
-    buf_release(&a);
-    buf_release(&b);
-    buf_release(&c);
+    snprintf(d->cert, sizeof(d->cert), "%s/localhost.pem", d->directory);
+    snprintf(d->key, sizeof(d->key), "%s/localhost.key", d->directory);
+    return true;
+}
+
+static bool write_configuration(const struct demo *d)
+{
+    struct buf text = { 0 };
+    char backend[16];
+
+    snprintf(backend, sizeof(backend), ":%d", d->backend_port);
+    buf_add(&text, (const char *)tutorial, sizeof(tutorial));
+    replace(&text, ":3000", backend);
+    replace_listener(d, &text, 80, d->port);
+    replace_listener(d, &text, 443, d->tls_port);
+    replace_file(&text, "/etc/letsencrypt/live/example.com/fullchain.pem", d->cert);
+    replace_file(&text, "/etc/letsencrypt/live/example.com/privkey.pem", d->key);
+    bool good = write_whole(d->file, buf_span(&text));
+    buf_release(&text);
     return good;
 }
 
@@ -226,8 +269,12 @@ static void say_what_to_try(const struct demo *d)
 {
     printf("\n"
            "  Page / ページ:            http://localhost:%d/\n"
+           "  TLS:                      https://localhost:%d/\n"
            "  Configuration / 設定:     %s\n"
            "  Backend / バックエンド:   ws://localhost:%d/\n"
+           "\n"
+           "Over https the browser warns, since the certificate is self-made: go on to localhost all the same.\n"
+           "https では、証明書が自作のためブラウザーが警告を出します。そのまま localhost に進んでください。\n"
            "\n"
            "Open the page in two windows and chat. Then edit the configuration and reload it; the sockets stay open:\n"
            "ページを 2 つのウィンドウで開いて会話してみてください。設定を編集して再読み込みしても、接続は切れません。\n"
@@ -235,7 +282,7 @@ static void say_what_to_try(const struct demo *d)
            "  kill -USR1 %ld\n"
            "\n"
            "Ctrl-C ends everything. / Ctrl-C ですべて終了します。\n\n",
-           d->port, d->file, d->backend_port, (long)getpid());
+           d->port, d->tls_port, d->file, d->backend_port, (long)getpid());
     fflush(stdout);
 }
 
@@ -263,6 +310,8 @@ static void clean_up(const struct demo *d)
 {
     if (d->directory[0]) {
         unlink(d->file);
+        unlink(d->cert);
+        unlink(d->key);
         rmdir(d->directory);
     }
     if (d->backend > 0) {
@@ -277,7 +326,8 @@ static int run(struct demo *d)
     int none = 0, status;
 
     d->v6 = probe("::1", &none) == 0;
-    if (!choose_port(d))
+    if (!choose_port(&d->port, DEFAULT_PORT, d->tls_port, d->v6) ||
+        !choose_port(&d->tls_port, DEFAULT_TLS_PORT, d->port, d->v6))
         return complain("port");
     if (!start_backend(d))
         return complain("backend");
@@ -285,7 +335,10 @@ static int run(struct demo *d)
     sigaddset(&ends, SIGINT);
     sigaddset(&ends, SIGTERM);
     sigprocmask(SIG_BLOCK, &ends, NULL);
-    status = write_configuration(d) ? serve(d) : complain("configuration");
+    if (!make_directory(d) || !write_configuration(d))
+        status = complain("configuration");
+    else
+        status = demo_cert_write(d->cert, d->key) ? serve(d) : complain("certificate");
     clean_up(d);
     return status;
 }
@@ -310,20 +363,21 @@ int tool_demo(int argc, char **argv)
 {
     static const struct option names[] = {
         { "port", required_argument, NULL, 'p' },
+        { "tls-port", required_argument, NULL, 's' },
         { "help", no_argument, NULL, 'h' },
         { "version", no_argument, NULL, 'V' },
         { 0 },
     };
-    struct demo d = { .port = -1, .listeners = { -1, -1 }, .lifeline = -1 };
+    struct demo d = { .port = -1, .tls_port = -1, .listeners = { -1, -1 }, .lifeline = -1 };
 
     opterr = 0;
     optind = 0;
-    for (int c; (c = getopt_long(argc, argv, "p:hV", names, NULL)) >= 0;) {
+    for (int c; (c = getopt_long(argc, argv, "p:s:hV", names, NULL)) >= 0;) {
         if (c == 'h')
             return fputs(usage, stdout) < 0;
         if (c == 'V')
             return printf("weir demo %s\n", WEIR_VERSION) < 0;
-        if (c != 'p' || !read_port(optarg, &d.port))
+        if ((c != 'p' && c != 's') || !read_port(optarg, c == 'p' ? &d.port : &d.tls_port))
             return misused("bad option or port");
     }
     return optind < argc ? misused("unexpected argument") : run(&d);

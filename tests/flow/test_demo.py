@@ -1,18 +1,22 @@
 """The newcomer's way: `weir demo`, the page it names in a real browser, an echo, a chat, and Ctrl-C."""
+import base64
 import contextlib
+import hashlib
 import json
 import os
 import re
 import shutil
 import signal
 import socket
+import ssl
+import stat
 import subprocess
 import tempfile
 import urllib.request
 
 import pytest
 
-from flow.harness import FAULTS, PATIENCE, WEIR, Wire, free_port, handshake, request, until
+from flow.harness import FAULTS, PATIENCE, TEXT, WEIR, Wire, frame, free_port, handshake, request, until
 
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
          "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", "--lang=en-US"]
@@ -26,6 +30,8 @@ class Demo:
                                         env=dict(os.environ, TMPDIR=self.dir), start_new_session=True)
         self.url = until(lambda: self.find(r"(http://localhost:\d+/)\n"), "the page's address")
         self.port = int(self.url.rstrip("/").rpartition(":")[2])
+        self.tls_url = self.find(r"(https://localhost:\d+/)\n")
+        self.tls_port = int(self.tls_url.rstrip("/").rpartition(":")[2])
         self.backend_port = int(self.find(r"ws://localhost:(\d+)/\n"))
         until(lambda: self.find("resuming normal operations"), "weir to serve")
 
@@ -38,6 +44,15 @@ class Demo:
         found = re.search(pattern, self.said())
         return found and found.group(found.re.groups)
 
+    def file(self, name):
+        return os.path.join(os.path.dirname(self.find(r": +(/\S+tutorial\.conf)\n")), name)
+
+    def fingerprint(self):
+        """Of the certificate's key, as --ignore-certificate-errors-spki-list wants it."""
+        key = subprocess.run(["openssl", "x509", "-in", self.file("localhost.pem"), "-noout", "-pubkey"], check=True, capture_output=True)
+        der = subprocess.run(["openssl", "pkey", "-pubin", "-outform", "der"], check=True, input=key.stdout, capture_output=True)
+        return base64.b64encode(hashlib.sha256(der.stdout).digest()).decode()
+
     def stop(self, tell):
         """Everything is gone with it: the backend, the ports, the files."""
         if self.process.returncode is None:
@@ -46,7 +61,7 @@ class Demo:
         self.out.close()
         assert not FAULTS.search(self.said()), self.said()
         assert os.listdir(self.dir) == ["out"]
-        for port in (self.port, self.backend_port):
+        for port in (self.port, self.tls_port, self.backend_port):
             with socket.socket() as s:
                 assert s.connect_ex(("127.0.0.1", port)) != 0
 
@@ -63,10 +78,10 @@ class Demo:
 # ---- a browser: WebDriver (W3C) by hand --------------------------------------------------------------------------
 
 class Browser:
-    def __init__(self, driver):
+    def __init__(self, driver, *flags):
         self.driver = driver
         self.profile = tempfile.mkdtemp(prefix="weir-chromium-")
-        options = {"args": [*FLAGS, "--user-data-dir=" + self.profile], "binary": shutil.which("chromium")}
+        options = {"args": [*FLAGS, *flags, "--user-data-dir=" + self.profile], "binary": shutil.which("chromium")}
         answer = self.call("POST", driver + "/session",
                            {"capabilities": {"alwaysMatch": {"browserName": "chrome", "goog:chromeOptions": options}}})
         self.session = driver + "/session/" + answer["sessionId"]
@@ -139,8 +154,17 @@ def browser(driver):
     b.end()
 
 
+@contextlib.contextmanager
+def browser_that_trusts(driver, demo):
+    b = Browser(driver, "--ignore-certificate-errors-spki-list=" + demo.fingerprint())
+    try:
+        yield b
+    finally:
+        b.end()
+
+
 def test_a_newcomer_gets_an_echo_and_a_chat(browser):
-    with Demo("-p", "0") as demo:
+    with Demo("-p", "0", "-s", "0") as demo:
         browser.open(demo.url)
         browser.wait_for("#echo .state", "^● open$|^open$")
         browser.type("#echo .text", "Grüße, 世界")
@@ -170,8 +194,37 @@ def test_a_newcomer_gets_an_echo_and_a_chat(browser):
         browser.wait_for("#chat .why", r"^\d{4} ")
 
 
-def test_control_c_ends_everything():
+def test_over_https_the_page_opens_its_sockets_with_wss(driver):
+    with Demo("-p", "0", "-s", "0") as demo, browser_that_trusts(driver, demo) as browser:
+        browser.open(demo.tls_url)
+        browser.wait_for("#echo .url", "^wss://localhost:%d/ws/echo$" % demo.tls_port)
+        browser.wait_for("#echo .state", "^● open$|^open$")
+        browser.type("#echo .text", "暗号化されていますか")
+        browser.click("#echo button.main")
+        browser.wait_for("#echo .log", r"→ 暗号化されていますか\n← 暗号化されていますか +\(\d+\.\d ms\)")
+
+
+def test_wss_echoes_under_each_name_of_the_certificate_it_made():
     with Demo("-p", "0") as demo:
+        assert stat.S_IMODE(os.stat(demo.file("localhost.key")).st_mode) == 0o600
+        trust = ssl.create_default_context(cafile=demo.file("localhost.pem"))
+        for name in ("localhost", "example.com", "127.0.0.1", "::1"):
+            with trust.wrap_socket(socket.create_connection(("127.0.0.1", demo.tls_port)), server_hostname=name) as s:
+                host = "[%s]" % name if ":" in name else name
+                wire = Wire(s).send(handshake("/wss/echo", host="%s:%d" % (host, demo.tls_port)))
+                assert wire.read_head().status == 101
+                assert wire.send(frame(TEXT, name.encode(), masked=True)).read_frame() == (TEXT, name.encode(), True)
+
+
+def test_each_demo_makes_a_certificate_of_its_own():
+    with Demo("-p", "0", "-s", "0") as one, Demo("-p", "0", "-s", "0") as other:
+        trust = ssl.create_default_context(cafile=one.file("localhost.pem"))
+        with pytest.raises(ssl.SSLCertVerificationError), socket.create_connection(("127.0.0.1", other.tls_port)) as s:
+            trust.wrap_socket(s, server_hostname="localhost")
+
+
+def test_control_c_ends_everything():
+    with Demo("-p", "0", "-s", "0") as demo:
         with socket.create_connection(("127.0.0.1", demo.port)) as s:
             wire = Wire(s).send(handshake("/ws/echo"))
             assert wire.read_head().status == 101
@@ -180,12 +233,12 @@ def test_control_c_ends_everything():
 
 
 def test_a_closed_terminal_ends_everything_though_weir_itself_reloads_on_hangup():
-    with Demo("-p", "0") as demo:
+    with Demo("-p", "0", "-s", "0") as demo:
         demo.stop(lambda: os.killpg(demo.process.pid, signal.SIGHUP))
 
 
 def test_the_backend_does_not_outlive_a_demo_that_was_killed():
-    with Demo("-p", "0") as demo:
+    with Demo("-p", "0", "-s", "0") as demo:
         demo.process.kill()
         demo.process.wait(PATIENCE)
 
@@ -199,7 +252,7 @@ def test_the_backend_does_not_outlive_a_demo_that_was_killed():
 
 
 def test_the_configuration_it_names_is_the_tutorials_on_loopback_and_can_be_edited():
-    with Demo("-p", "0") as demo:
+    with Demo("-p", "0", "-s", "0") as demo:
         path = demo.find(r": +(/\S+tutorial\.conf)\n")
         with open(path) as f:
             text = f.read()
@@ -222,22 +275,30 @@ def test_the_configuration_it_names_is_the_tutorials_on_loopback_and_can_be_edit
             assert wire.read(2) == b"\x8a\x00"
 
 
-def test_a_port_that_was_asked_for_and_is_taken_is_said():
+@pytest.mark.parametrize("option", ["-p", "-s"])
+def test_a_port_that_was_asked_for_and_is_taken_is_said(option):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        done = subprocess.run([WEIR, "demo", "-p", str(port)], capture_output=True, text=True, timeout=PATIENCE)
+        done = subprocess.run([WEIR, "demo", option, str(port)], capture_output=True, text=True, timeout=PATIENCE)
     assert done.returncode == 1 and "Address already in use" in done.stderr
 
 
-def test_without_a_port_it_takes_8080_or_says_that_it_took_another():
+def test_one_port_is_not_asked_to_be_both():
+    port = str(free_port())
+    done = subprocess.run([WEIR, "demo", "-p", port, "-s", port], capture_output=True, text=True, timeout=PATIENCE)
+    assert done.returncode == 1 and "Address already in use" in done.stderr
+
+
+@pytest.mark.parametrize("port, attribute", [(8080, "port"), (8443, "tls_port")])
+def test_without_a_port_it_takes_8080_and_8443_or_says_that_it_took_another(port, attribute):
     with contextlib.ExitStack() as stack:
         taken = stack.enter_context(socket.socket())
         with contextlib.suppress(OSError): # taken by another program: just as well
-            taken.bind(("127.0.0.1", 8080))
+            taken.bind(("127.0.0.1", port))
             taken.listen()
         demo = stack.enter_context(Demo())
-        assert demo.port != 8080 and demo.find("Port 8080 is taken")
+        assert getattr(demo, attribute) != port and demo.find("Port %d is taken" % port)
         with socket.create_connection(("127.0.0.1", demo.port)) as s:
             assert Wire(s).send(request("GET", "/healthz")).read_response().body == b"ok\n"
