@@ -15,6 +15,9 @@ demo: all
 test:
 	@scripts/test
 
+soak: all
+	/usr/bin/python3 tests/soak/soak.py --weir '$(CURDIR)/build/weir' --tunnels 2000 --reloads 100
+
 fuzz:
 	@scripts/fuzz $(FUZZ_SECONDS)
 
@@ -31,4 +34,4 @@ fmt:
 clean:
 	rm -rf build
 
-.PHONY: all demo test fuzz install deps fmt clean
+.PHONY: all demo test soak fuzz install deps fmt clean
