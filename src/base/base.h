@@ -18,12 +18,12 @@ _Noreturn void base_panic(const char *what, const char *file, int line);
 /* Long-lived structs begin with `uint32_t magic`, checked at each entry. */
 #define CHECK_MAGIC(p, m) ASSERT((p) != NULL && (p)->magic == (m))
 
-#define COUNT_OF(a) (sizeof(a) / sizeof(*(a)))
-#define PRINTF(f, a) __attribute__((format(printf, f, a)))
-#define CONTAINER_OF(p, type, member) ((type *)((char *)(p) - offsetof(type, member)))
+#define COUNT_OF(a)                   (sizeof(a) / sizeof(*(a)))
+#define PRINTF(f, a)                  __attribute__((format(printf, f, a)))
+#define CONTAINER_OF(p, type, member) ((type *)((char *)(p)-offsetof(type, member)))
 
 /* Allocate or panic; a proxy without memory has nothing sensible left to do. */
-void *base_alloc(size_t size);  /* zeroed; owned by the caller, released with free() */
+void *base_alloc(size_t size); /* zeroed; owned by the caller, released with free() */
 void *base_realloc(void *p, size_t size);
 char *base_strdup(const char *s);
 
@@ -39,7 +39,10 @@ struct span {
 };
 
 #define SPAN(lit) ((struct span){ (lit), sizeof(lit) - 1 })
-static inline struct span span_of(const char *s) { return (struct span){ s, s ? strlen(s) : 0 }; }
+static inline struct span span_of(const char *s)
+{
+    return (struct span){ s, s ? strlen(s) : 0 };
+}
 bool span_eq(struct span a, struct span b);
 bool span_ieq(struct span a, struct span b); /* ASCII case ignored */
 bool span_ieq_str(struct span a, const char *b);
@@ -56,12 +59,15 @@ bool span_to_u64(struct span s, uint64_t *value);
 
 struct arena;
 struct arena *arena_new(void);
-void arena_free(struct arena *a); /* runs the clean-ups, newest first, then releases all */
+void arena_free(struct arena *a);                /* runs the clean-ups, newest first, then releases all */
 void *arena_alloc(struct arena *a, size_t size); /* zeroed, aligned for any type */
 void *arena_copy(struct arena *a, const void *p, size_t size);
 char *arena_strdup(struct arena *a, const char *s);
 char *arena_strndup(struct arena *a, const char *p, size_t n);
-static inline char *arena_span(struct arena *a, struct span s) { return arena_strndup(a, s.p, s.n); }
+static inline char *arena_span(struct arena *a, struct span s)
+{
+    return arena_strndup(a, s.p, s.n);
+}
 char *arena_printf(struct arena *a, const char *format, ...) PRINTF(2, 3);
 char *arena_vprintf(struct arena *a, const char *format, va_list args);
 char *arena_concat(struct arena *a, ...); /* const char * …, NULL */
@@ -83,9 +89,18 @@ struct buf {
     char *data; /* NULL when empty and released */
     size_t start, end, cap;
 };
-static inline size_t buf_len(const struct buf *b) { return b->end - b->start; }
-static inline char *buf_head(const struct buf *b) { return b->data + b->start; }
-static inline struct span buf_span(const struct buf *b) { return (struct span){ b->data ? b->data + b->start : "", buf_len(b) }; }
+static inline size_t buf_len(const struct buf *b)
+{
+    return b->end - b->start;
+}
+static inline char *buf_head(const struct buf *b)
+{
+    return b->data + b->start;
+}
+static inline struct span buf_span(const struct buf *b)
+{
+    return (struct span){ b->data ? b->data + b->start : "", buf_len(b) };
+}
 char *buf_reserve(struct buf *b, size_t n); /* room for n more at data+end; then advance end */
 void buf_add(struct buf *b, const void *p, size_t n);
 void buf_adds(struct buf *b, const char *s);
@@ -99,7 +114,7 @@ struct map;
 enum map_case { MAP_EXACT, MAP_NOCASE };
 struct map *map_new(enum map_case mode); /* keys are copied */
 void map_free(struct map *m);
-void *map_get(const struct map *m, const char *key); /* NULL when absent */
+void *map_get(const struct map *m, const char *key);        /* NULL when absent */
 void *map_set(struct map *m, const char *key, void *value); /* returns the value replaced */
 void *map_remove(struct map *m, const char *key);
 /* Visits in order of insertion; stops when visit returns false. */
@@ -111,14 +126,13 @@ struct regex;
 enum { REGEX_NOCASE = 1, REGEX_DOTALL = 2, REGEX_MULTILINE = 4, REGEX_EXTENDED = 8, REGEX_DOLLAR_ENDONLY = 16 };
 #define REGEX_GROUPS 10
 struct regex_match {
-    unsigned n;                        /* groups set, [0] the whole */
-    struct span group[REGEX_GROUPS];   /* unset group: p NULL, n 0; points into the subject */
+    unsigned n;                      /* groups set, [0] the whole */
+    struct span group[REGEX_GROUPS]; /* unset group: p NULL, n 0; points into the subject */
 };
 enum regex_result { REGEX_NO, REGEX_YES, REGEX_LIMIT /* gave up: backtracking limit or error */ };
 /* Compiled into the arena; NULL and *error (in the arena) when the pattern is bad. */
 struct regex *regex_compile(struct arena *a, const char *pattern, unsigned flags, const char **error);
 enum regex_result regex_search(const struct regex *r, struct span subject, struct regex_match *m); /* m may be NULL */
-const char *regex_pattern(const struct regex *r);
 unsigned regex_captures(const struct regex *r);
 /* The i-th named group (0 based) and its number; NULL past the last. */
 const char *regex_name(const struct regex *r, unsigned i, unsigned *group);
@@ -130,8 +144,14 @@ char *regex_substitute(struct arena *a, const char *replacement, const struct re
 struct link {
     struct link *next, *prev;
 };
-static inline void link_init(struct link *l) { l->next = l->prev = l; }
-static inline bool link_empty(const struct link *l) { return l->next == l; }
+static inline void link_init(struct link *l)
+{
+    l->next = l->prev = l;
+}
+static inline bool link_empty(const struct link *l)
+{
+    return l->next == l;
+}
 static inline void link_push(struct link *head, struct link *l)
 {
     l->prev = head->prev, l->next = head;

@@ -114,11 +114,14 @@ static char escape_letter(unsigned char c)
     }
 }
 
-/* Length of the well-formed UTF-8 character at p (RFC 3629), 0 when it is none or a C1 control: our Japanese is to be read, a
- * peer's terminal escapes are not. */
+/* Length of the well-formed UTF-8 character at p (RFC 3629), 0 when it is none or a C1 control: our Japanese is to be
+ * read, a peer's terminal escapes are not. */
 static size_t utf8_length(const unsigned char *p)
 {
-    size_t n = p[0] >= 0xc2 && p[0] <= 0xdf ? 2 : p[0] >= 0xe0 && p[0] <= 0xef ? 3 : p[0] >= 0xf0 && p[0] <= 0xf4 ? 4 : 0;
+    size_t n = p[0] >= 0xc2 && p[0] <= 0xdf   ? 2
+               : p[0] >= 0xe0 && p[0] <= 0xef ? 3
+               : p[0] >= 0xf0 && p[0] <= 0xf4 ? 4
+                                              : 0;
 
     for (size_t i = 1; i < n; i++)
         if ((p[i] & 0xc0) != 0x80)

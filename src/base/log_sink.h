@@ -16,7 +16,7 @@ struct line {
 
 enum sink_form { SINK_FILE, SINK_BORROWED /* stderr, stdout */, SINK_PROGRAM, SINK_SYSLOG };
 struct log_sink {
-    struct link all; /* under the registry's lock */
+    struct link all;        /* under the registry's lock */
     _Atomic unsigned holds; /* from and to 0 only under that lock */
     char *spec;
     enum log_sink_kind kind;

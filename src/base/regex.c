@@ -15,7 +15,6 @@
 
 struct regex {
     pcre2_code *code;
-    const char *pattern;
     PCRE2_SPTR names; /* PCRE2's table: two bytes of number, then the name */
     uint32_t captures, name_count, name_size;
 };
@@ -105,7 +104,6 @@ struct regex *regex_compile(struct arena *a, const char *pattern, unsigned flags
     pcre2_jit_compile(code, PCRE2_JIT_COMPLETE); /* where that fails (no JIT, W^X) the interpreter serves */
     r = arena_alloc(a, sizeof(*r));
     r->code = code;
-    r->pattern = arena_strdup(a, pattern);
     pcre2_pattern_info(code, PCRE2_INFO_CAPTURECOUNT, &r->captures);
     pcre2_pattern_info(code, PCRE2_INFO_NAMECOUNT, &r->name_count);
     pcre2_pattern_info(code, PCRE2_INFO_NAMEENTRYSIZE, &r->name_size);
@@ -141,11 +139,6 @@ enum regex_result regex_search(const struct regex *r, struct span subject, struc
     if (m) /* 0: there were more groups than pairs, all pairs are set */
         take_groups(m, subject, pcre2_get_ovector_pointer(t->data), found ? (unsigned)found : REGEX_GROUPS);
     return REGEX_YES;
-}
-
-const char *regex_pattern(const struct regex *r)
-{
-    return r->pattern;
 }
 
 unsigned regex_captures(const struct regex *r)

@@ -130,11 +130,6 @@ bool part_has(const void *part, const void *field)
     return bit_at(p->set, offset_in(p, part, field));
 }
 
-bool settings_has(const struct settings *s, const void *field)
-{
-    return part_has(s->data, field);
-}
-
 /* ---- what a slot does with a word when its row has no function --------------------------------------------- */
 
 static const char *store_int(struct conf_cmd *cmd, void *field, const char *word)

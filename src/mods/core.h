@@ -11,8 +11,8 @@ conf_set_fn core_set_listen;
 
 /* core_server.c: the process and its files */
 conf_set_fn core_set_server_root, core_set_runtime_dir, core_set_user, core_set_group, core_set_backlog,
-    core_set_threads, core_set_shutdown_timeout, core_set_tokens, core_set_protocol, core_set_protocols, core_note_name_virtual_host,
-    core_set_error;
+    core_set_threads, core_set_shutdown_timeout, core_set_tokens, core_set_protocol, core_set_protocols,
+    core_note_name_virtual_host, core_set_error;
 
 /* core_site.c: names, time-outs and limits of a site */
 conf_set_fn core_set_server_name, core_set_server_alias, core_set_document_root, core_set_timeout,

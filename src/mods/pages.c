@@ -195,8 +195,8 @@ const char *pages_answer(struct request *r, int status, struct buf *body)
     if (text && d->kind == ERROR_PATH && text[0] == '/')
         return text;
     if (text && d->kind == ERROR_URL && has_control(text)) { /* of the request, by way of %{REQUEST_URI} and its like */
-        REQUEST_LOG(r, LOG_HTTP, LEVEL_ERROR, 2430, "Response header 'Location' value of '%s' contains invalid characters, aborting request",
-                    text);
+        REQUEST_LOG(r, LOG_HTTP, LEVEL_ERROR, 2430,
+                    "Response header 'Location' value of '%s' contains invalid characters, aborting request", text);
         r->status = 500;
         r->reason = text = NULL;
     }

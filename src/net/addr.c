@@ -107,22 +107,3 @@ struct addr_small addr_shrink(const struct addr *a)
     }
     return s;
 }
-
-void addr_grow(const struct addr_small *s, struct addr *a)
-{
-    memset(a, 0, sizeof(*a));
-    if (s->family == 4) {
-        a->in.sin_family = AF_INET;
-        a->in.sin_port = htons(s->port);
-        memcpy(&a->in.sin_addr, s->ip, 4);
-        a->len = sizeof(a->in);
-    } else if (s->family == 6) {
-        a->in6.sin6_family = AF_INET6;
-        a->in6.sin6_port = htons(s->port);
-        memcpy(&a->in6.sin6_addr, s->ip, 16);
-        a->len = sizeof(a->in6);
-    } else {
-        a->un.sun_family = AF_UNIX;
-        a->len = offsetof(struct sockaddr_un, sun_path);
-    }
-}

@@ -14,10 +14,10 @@ struct loop;
 
 struct loop *loop_new(void);
 void loop_free(struct loop *l);
-void loop_run(struct loop *l);   /* until loop_stop */
-void loop_stop(struct loop *l);  /* from its own thread; loop_wake + a posted task from another */
+void loop_run(struct loop *l);           /* until loop_stop */
+void loop_stop(struct loop *l);          /* from its own thread; loop_wake + a posted task from another */
 uint64_t loop_now(const struct loop *l); /* ms, of this turn */
-int64_t loop_wall_us(struct loop *l); /* wall clock of this turn, µs */
+int64_t loop_wall_us(struct loop *l);    /* wall clock of this turn, µs */
 
 /* A descriptor in the loop, edge-triggered for reading, writing and hang-up at once. */
 struct watch {
@@ -26,7 +26,8 @@ struct watch {
 };
 bool loop_watch(struct loop *l, struct watch *w); /* false: errno */
 void loop_unwatch(struct loop *l, struct watch *w);
-bool loop_watch_level(struct loop *l, struct watch *w, uint32_t events); /* level-triggered: listeners; call again to change */
+bool loop_watch_level(struct loop *l, struct watch *w,
+                      uint32_t events); /* level-triggered: listeners; call again to change */
 
 /* Free p with fn after the events of this turn: an event already fetched never meets freed memory. */
 void loop_defer(struct loop *l, void (*fn)(void *), void *p);
@@ -44,13 +45,16 @@ void loop_call(struct loop *l, void (*fn)(void *), void *arg);
 /* ---- timers: a heap; 32 bytes each ---------------------------------------------------------------- */
 
 struct timer {
-    uint64_t when;   /* loop_now milliseconds */
-    unsigned slot;   /* 0: not armed */
+    uint64_t when; /* loop_now milliseconds */
+    unsigned slot; /* 0: not armed */
     void (*on_time)(struct timer *t);
 };
 void timer_set(struct loop *l, struct timer *t, uint64_t in_ms); /* arms or moves */
 void timer_cancel(struct loop *l, struct timer *t);
-static inline bool timer_armed(const struct timer *t) { return t->slot != 0; }
+static inline bool timer_armed(const struct timer *t)
+{
+    return t->slot != 0;
+}
 
 /* ---- addresses --------------------------------------------------------------------------------------- */
 
@@ -75,7 +79,6 @@ int addr_port(const struct addr *a);
 const char *addr_ip(const struct addr *a, char *out, size_t size);
 const char *addr_text(const struct addr *a, char *out, size_t size); /* ip:port, [ip]:port, path */
 struct addr_small addr_shrink(const struct addr *a);
-void addr_grow(const struct addr_small *s, struct addr *a);
 #define ADDR_TEXT 128
 
 /* ---- sockets ------------------------------------------------------------------------------------------- */
@@ -90,22 +93,27 @@ uint64_t sock_raise_files(void);
 /* ---- stream: bytes both ways over TCP or unix now, TLS and HTTP/2 behind the same face later ------------- */
 
 struct stream;
-enum { STREAM_READABLE = 1, STREAM_WRITABLE = 2, STREAM_EOF = 4 /* peer sent FIN: read on to see it */, STREAM_FAILED = 8 };
+enum {
+    STREAM_READABLE = 1,
+    STREAM_WRITABLE = 2,
+    STREAM_EOF = 4 /* peer sent FIN: read on to see it */,
+    STREAM_FAILED = 8
+};
 struct stream_kind {
     const char *name;
-    ssize_t (*read)(struct stream *s, void *out, size_t n);              /* >0, 0 end, -1 errno (EAGAIN: wait) */
-    ssize_t (*write)(struct stream *s, const struct iovec *v, int n);    /* >=0, -1 errno (EAGAIN: wait) */
-    int (*shutdown)(struct stream *s);                                   /* send FIN/close_notify; 0 or -1 errno */
-    void (*close)(struct stream *s);                                     /* and free, deferred to the end of the turn */
+    ssize_t (*read)(struct stream *s, void *out, size_t n);           /* >0, 0 end, -1 errno (EAGAIN: wait) */
+    ssize_t (*write)(struct stream *s, const struct iovec *v, int n); /* >=0, -1 errno (EAGAIN: wait) */
+    int (*shutdown)(struct stream *s);                                /* send FIN/close_notify; 0 or -1 errno */
+    void (*close)(struct stream *s);                                  /* and free, deferred to the end of the turn */
 };
 struct stream {
     const struct stream_kind *kind;
-    struct watch watch;          /* the descriptor */
+    struct watch watch; /* the descriptor */
     struct loop *loop;
     void (*on_ready)(struct stream *s); /* something of `ready` was gained; the owner pumps */
     void *owner;
-    unsigned char ready;         /* STREAM_* bits; READABLE and WRITABLE are cleared by EAGAIN (and by a short read) */
-    bool connecting, shut;       /* FIN sent */
+    unsigned char ready;   /* STREAM_* bits; READABLE and WRITABLE are cleared by EAGAIN (and by a short read) */
+    bool connecting, shut; /* FIN sent */
 };
 /* Takes the descriptor over (closed with the stream). It starts WRITABLE without a call, READABLE is told by one.
  * NULL with errno: the descriptor is closed then too. */
@@ -115,9 +123,18 @@ struct stream *stream_tcp(struct loop *l, int fd, void (*on_ready)(struct stream
 struct stream *stream_connect(struct loop *l, const struct addr *a, const struct addr *bind_to, bool keepalive,
                               void (*on_ready)(struct stream *), void *owner);
 int stream_error(struct stream *s); /* SO_ERROR */
-static inline ssize_t stream_read(struct stream *s, void *out, size_t n) { return s->kind->read(s, out, n); }
-static inline ssize_t stream_write(struct stream *s, const struct iovec *v, int n) { return s->kind->write(s, v, n); }
-static inline void stream_close(struct stream *s) { s->kind->close(s); }
+static inline ssize_t stream_read(struct stream *s, void *out, size_t n)
+{
+    return s->kind->read(s, out, n);
+}
+static inline ssize_t stream_write(struct stream *s, const struct iovec *v, int n)
+{
+    return s->kind->write(s, v, n);
+}
+static inline void stream_close(struct stream *s)
+{
+    s->kind->close(s);
+}
 int stream_shutdown(struct stream *s); /* once; later calls do nothing */
 void stream_reset(struct stream *s);   /* close with RST: what was sent is not to be trusted (SO_LINGER 0) */
 /* Sends buf's bytes; consumes what went. 1 all gone, 0 some left, -1 errno. */
@@ -129,8 +146,8 @@ struct resolver;
 struct resolver *resolver_new(struct loop *l);
 void resolver_free(struct resolver *r); /* pending queries end without their callback */
 struct query;
-/* Answers with every address (A and AAAA, in getaddrinfo's order), n 0 and a text on failure. Numeric names and unix paths never
- * come here. The callback may run before this returns (hosts file). Returns NULL when it already ran. */
+/* Answers with every address (A and AAAA, in getaddrinfo's order), n 0 and a text on failure. Numeric names and unix
+ * paths never come here. The callback may run before this returns (hosts file). Returns NULL when it already ran. */
 typedef void resolve_fn(void *arg, const struct addr *addrs, unsigned n, const char *error);
 struct query *resolver_ask(struct resolver *r, const char *name, int port, resolve_fn *fn, void *arg);
 void query_cancel(struct query *q);

@@ -5,8 +5,8 @@
 
 #define READ_STEP    8192
 #define MOST_UNREAD  (64 * 1024) /* of interim answers that the client does not take */
-#define MOST_INTERIM 10 /* AP_MAX_INTERIM_RESPONSES */
-#define LINE_DEFAULT 8192 /* HUGE_STRING_LEN; responsefieldsize= */
+#define MOST_INTERIM 10          /* AP_MAX_INTERIM_RESPONSES */
+#define LINE_DEFAULT 8192        /* HUGE_STRING_LEN; responsefieldsize= */
 
 /* A pooled connection that the backend closed just as it was taken: nothing of the request was seen there. */
 static bool may_retry(const struct exchange *ex)
@@ -32,8 +32,9 @@ static void ended_without_answer(struct exchange *ex, int os_error)
         request_reconnect(ex);
         return;
     }
-    REQUEST_LOG_OS(&ex->r, LOG_PROXY_HTTP, LEVEL_ERROR, 1102, os_error, "error reading status line from remote server %s:%d",
-                   o->unix_path ? "httpd-UDS" : o->host, o->unix_path ? 0 : o->port);
+    REQUEST_LOG_OS(&ex->r, LOG_PROXY_HTTP, LEVEL_ERROR, 1102, os_error,
+                   "error reading status line from remote server %s:%d", o->unix_path ? "httpd-UDS" : o->host,
+                   o->unix_path ? 0 : o->port);
     exchange_fail(ex, proxy_error(&ex->r, 502, "Error reading from remote server"));
 }
 
@@ -41,28 +42,31 @@ enum { AH_CORRUPT_STATUS = 898, AH_NO_STATUS = 1102, AH_BAD_LINE = 1106 };
 
 static void say_bad_line(struct exchange *ex, const char *line)
 {
-    REQUEST_LOG(&ex->r, LOG_PROXY_HTTP, LEVEL_WARN, AH_BAD_LINE, "bad HTTP/%d.%d header returned by %s (%s)", ex->answer.version / 10,
-                ex->answer.version % 10, ex->r.uri, arena_span(ex->arena, ex->r.head.method));
+    REQUEST_LOG(&ex->r, LOG_PROXY_HTTP, LEVEL_WARN, AH_BAD_LINE, "bad HTTP/%d.%d header returned by %s (%s)",
+                ex->answer.version / 10, ex->answer.version % 10, ex->r.uri, arena_span(ex->arena, ex->r.head.method));
     if (line)
         REQUEST_LOG(&ex->r, LOG_PROXY_HTTP, LEVEL_DEBUG, 0, "the line at fault: %s", line);
 }
 
-/* A head that is none. A status line is told to the client as the proxy's reason; a bad field is a plain 502, as in Apache. */
+/* A head that is none. A status line is told to the client as the proxy's reason; a bad field is a plain 502, as in
+ * Apache. */
 static void corrupt(struct exchange *ex, const struct http_fault *fault)
 {
     const struct origin *o = ex->upstream->origin;
     int status = fault->status;
 
     if (fault->ah == AH_NO_STATUS) {
-        REQUEST_LOG(&ex->r, LOG_PROXY_HTTP, LEVEL_ERROR, AH_NO_STATUS, "error reading status line from remote server %s:%d",
-                    o->unix_path ? "httpd-UDS" : o->host, o->unix_path ? 0 : o->port);
+        REQUEST_LOG(&ex->r, LOG_PROXY_HTTP, LEVEL_ERROR, AH_NO_STATUS,
+                    "error reading status line from remote server %s:%d", o->unix_path ? "httpd-UDS" : o->host,
+                    o->unix_path ? 0 : o->port);
         status = proxy_error(&ex->r, 502, "Error reading from remote server");
     } else if (fault->ah == AH_CORRUPT_STATUS) {
-        status = proxy_error(&ex->r, 502, arena_printf(ex->arena, "%s: %s", fault->reason, fault->detail ? fault->detail : ""));
+        status = proxy_error(&ex->r, 502,
+                             arena_printf(ex->arena, "%s: %s", fault->reason, fault->detail ? fault->detail : ""));
     } else {
         if (fault->ah != AH_BAD_LINE)
-            REQUEST_LOG(&ex->r, LOG_PROXY_HTTP, fault->level, fault->ah, "%s%s%s", fault->reason, fault->detail ? ": " : "",
-                        fault->detail ? fault->detail : "");
+            REQUEST_LOG(&ex->r, LOG_PROXY_HTTP, fault->level, fault->ah, "%s%s%s", fault->reason,
+                        fault->detail ? ": " : "", fault->detail ? fault->detail : "");
         if (status == 502)
             say_bad_line(ex, fault->detail);
     }
@@ -83,7 +87,9 @@ static bool take_interim(struct exchange *ex)
         return false;
     }
     if (++ex->interim >= MOST_INTERIM || buf_len(&ex->client->out) > MOST_UNREAD) {
-        exchange_fail(ex, proxy_error(&ex->r, 502, arena_printf(ex->arena, "Too many (%u) interim responses from origin server", ex->interim)));
+        exchange_fail(ex, proxy_error(&ex->r, 502,
+                                      arena_printf(ex->arena, "Too many (%u) interim responses from origin server",
+                                                   ex->interim)));
         return false;
     }
     if (!is_continue)
@@ -101,8 +107,8 @@ static bool take_final(struct exchange *ex)
         return false;
     }
     if (ex->answer.ignored)
-        REQUEST_LOG(&ex->r, LOG_PROXY_HTTP, LEVEL_WARN, 1100, "%u bad header lines of the backend were left out (ProxyBadHeader Ignore)",
-                    ex->answer.ignored);
+        REQUEST_LOG(&ex->r, LOG_PROXY_HTTP, LEVEL_WARN, 1100,
+                    "%u bad header lines of the backend were left out (ProxyBadHeader Ignore)", ex->answer.ignored);
     ex->answer_seen = true;
     ex->hold_body = false;
     exchange_resume(ex, STEP_NEXT);
@@ -120,8 +126,9 @@ static enum http_parse parse_head(struct exchange *ex, struct http_fault *fault)
         return HTTP_MORE;
     ex->answer = (struct http_response_head){ 0 };
     u->scan.bad_header = (enum http_bad_header)proxy_site_of(ex->r.site)->bad_header;
-    result = http_parse_response(ex->arena, buf_span(&u->in), w && w->response_field_size ? (size_t)w->response_field_size : LINE_DEFAULT,
-                                 &u->scan, &ex->answer, &used, fault);
+    result = http_parse_response(ex->arena, buf_span(&u->in),
+                                 w && w->response_field_size ? (size_t)w->response_field_size : LINE_DEFAULT, &u->scan,
+                                 &ex->answer, &used, fault);
     if (result == HTTP_DONE) {
         buf_consume(&u->in, used);
         u->scan = (struct http_scan){ 0 };

@@ -5,11 +5,11 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define HEAD_STEP        4096
-#define BODY_STEP        (32 * 1024)
-#define LINGER_IDLE_MS   2000  /* SECONDS_TO_LINGER */
-#define LINGER_MOST_MS   30000 /* MAX_SECS_TO_LINGER */
-#define READS_A_TURN     8     /* then others have their turn */
+#define HEAD_STEP      4096
+#define BODY_STEP      (32 * 1024)
+#define LINGER_IDLE_MS 2000  /* SECONDS_TO_LINGER */
+#define LINGER_MOST_MS 30000 /* MAX_SECS_TO_LINGER */
+#define READS_A_TURN   8     /* then others have their turn */
 
 static void on_client_ready(struct stream *s);
 static void on_client_time(struct timer *t);
@@ -252,7 +252,8 @@ static bool parse_head(struct client *c)
         return false;
     note_first_byte(c);
     c->head_bytes = buf_len(&c->in);
-    result = http_parse_request(c->exchange->arena, buf_span(&c->in), &limits, &c->scan, &c->exchange->r.head, &used, &fault);
+    result = http_parse_request(c->exchange->arena, buf_span(&c->in), &limits, &c->scan, &c->exchange->r.head, &used,
+                                &fault);
     if (result == HTTP_MORE)
         return false;
     c->exchange->r.bytes_in = used;
@@ -315,7 +316,9 @@ static void on_client_ready(struct stream *s)
 
 static void on_client_time(struct timer *t)
 {
-    static const struct http_fault late = { .status = 408, .ah = 1382, .level = LEVEL_INFO, .reason = "Request header read timeout" };
+    static const struct http_fault late = {
+        .status = 408, .ah = 1382, .level = LEVEL_INFO, .reason = "Request header read timeout"
+    };
     struct client *c = CONTAINER_OF(t, struct client, timer);
 
     if (c->state == CLIENT_READING && c->exchange)

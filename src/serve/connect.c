@@ -7,12 +7,12 @@
 struct connect {
     struct exchange *ex;
     struct origin *origin;
-    struct link link;        /* in origin->waiting */
+    struct link link; /* in origin->waiting */
     struct query *query;
-    struct stream *stream;   /* the attempt under way */
-    struct timer timer;      /* of the slot or of the attempt */
-    unsigned tried;          /* addresses that failed */
-    bool fresh;              /* no pooled one will do */
+    struct stream *stream; /* the attempt under way */
+    struct timer timer;    /* of the slot or of the attempt */
+    unsigned tried;        /* addresses that failed */
+    bool fresh;            /* no pooled one will do */
     bool has_slot;
 };
 
@@ -57,9 +57,11 @@ static void fail(struct connect *c, int status)
 static void fail_unreachable(struct connect *c)
 {
     if (c->ex->r.proxy->tunnel_only)
-        REQUEST_LOG(&c->ex->r, LOG_PROXY_WSTUNNEL, LEVEL_ERROR, 2452, "failed to make connection to backend: %s", c->origin->host);
+        REQUEST_LOG(&c->ex->r, LOG_PROXY_WSTUNNEL, LEVEL_ERROR, 2452, "failed to make connection to backend: %s",
+                    c->origin->host);
     else
-        REQUEST_LOG(&c->ex->r, LOG_PROXY_HTTP, LEVEL_ERROR, 1114, "HTTP: failed to make connection to backend: %s", c->origin->host);
+        REQUEST_LOG(&c->ex->r, LOG_PROXY_HTTP, LEVEL_ERROR, 1114, "HTTP: failed to make connection to backend: %s",
+                    c->origin->host);
     c->origin->stale = true;
     fail(c, 503);
 }
@@ -71,8 +73,8 @@ static const char *shown_host(const struct origin *o)
 
 static void say_connected(const struct connect *c)
 {
-    REQUEST_LOG(&c->ex->r, LOG_PROXY, LEVEL_DEBUG, 2824, "%s: connection established with %s:%d", c->ex->r.proxy->scheme,
-                shown_host(c->origin), c->origin->port);
+    REQUEST_LOG(&c->ex->r, LOG_PROXY, LEVEL_DEBUG, 2824, "%s: connection established with %s:%d",
+                c->ex->r.proxy->scheme, shown_host(c->origin), c->origin->port);
 }
 
 static void succeed(struct connect *c)
@@ -112,11 +114,13 @@ static void say_failed(struct connect *c, const struct addr *a, int error)
     char text[ADDR_TEXT];
 
     if (o->unix_path)
-        LOG_AT(request_log(r), LOG_PROXY, LEVEL_ERROR, 2454, error, NULL, "%s: attempt to connect to Unix domain socket %s (%s:%d) failed",
-               shown_scheme(c), o->unix_path, o->host, o->port);
+        LOG_AT(request_log(r), LOG_PROXY, LEVEL_ERROR, 2454, error, NULL,
+               "%s: attempt to connect to Unix domain socket %s (%s:%d) failed", shown_scheme(c), o->unix_path, o->host,
+               o->port);
     else
-        LOG_AT(request_log(r), LOG_PROXY, last ? LEVEL_ERROR : LEVEL_DEBUG, 957, error, NULL, "%s: attempt to connect to %s (%s:%d) failed",
-               shown_scheme(c), addr_text(a, text, sizeof(text)), o->host, o->port);
+        LOG_AT(request_log(r), LOG_PROXY, last ? LEVEL_ERROR : LEVEL_DEBUG, 957, error, NULL,
+               "%s: attempt to connect to %s (%s:%d) failed", shown_scheme(c), addr_text(a, text, sizeof(text)),
+               o->host, o->port);
 }
 
 static const struct addr *address(const struct connect *c)
@@ -190,8 +194,10 @@ static void dial(struct connect *c)
     const struct proxy_worker *w = c->ex->r.proxy->worker;
     struct addr source;
 
-    REQUEST_LOG(&c->ex->r, LOG_PROXY, LEVEL_DEBUG, 944, "connecting %s to %s:%d", c->ex->r.proxy->url, shown_host(c->origin), c->origin->port);
-    c->stream = stream_connect(loop_of(c), address(c), source_address(c, &source) ? &source : NULL, w && w->keepalive, on_connected, c);
+    REQUEST_LOG(&c->ex->r, LOG_PROXY, LEVEL_DEBUG, 944, "connecting %s to %s:%d", c->ex->r.proxy->url,
+                shown_host(c->origin), c->origin->port);
+    c->stream = stream_connect(loop_of(c), address(c), source_address(c, &source) ? &source : NULL, w && w->keepalive,
+                               on_connected, c);
     if (!c->stream) {
         attempt_failed(c, errno);
         return;
@@ -235,7 +241,8 @@ static void on_resolved(void *arg, const struct addr *addrs, unsigned n, const c
         dial(c);
         return;
     }
-    REQUEST_LOG(&c->ex->r, LOG_PROXY, LEVEL_DEBUG, 0, "resolving %s: %s", c->origin->host, error ? error : "no address");
+    REQUEST_LOG(&c->ex->r, LOG_PROXY, LEVEL_DEBUG, 0, "resolving %s: %s", c->origin->host,
+                error ? error : "no address");
     fail(c, proxy_error(&c->ex->r, 500, arena_printf(c->ex->arena, "DNS lookup failure for: %s", c->origin->host)));
 }
 
@@ -322,8 +329,9 @@ static void on_connect_time(struct timer *t)
     struct connect *c = CONTAINER_OF(t, struct connect, timer);
 
     if (!c->has_slot) {
-        LOG_AT(request_log(&c->ex->r), LOG_PROXY, LEVEL_ERROR, 941, 0, NULL, "%s: failed to acquire connection for (%s:%d)",
-               c->ex->r.proxy->scheme, shown_host(c->origin), c->origin->port);
+        LOG_AT(request_log(&c->ex->r), LOG_PROXY, LEVEL_ERROR, 941, 0, NULL,
+               "%s: failed to acquire connection for (%s:%d)", c->ex->r.proxy->scheme, shown_host(c->origin),
+               c->origin->port);
         fail(c, 503);
     } else if (c->query) {
         query_cancel(c->query);
@@ -338,7 +346,8 @@ static void wait_for_slot(struct connect *c)
     const struct proxy_worker *w = c->ex->r.proxy->worker;
 
     link_push(&c->origin->waiting, &c->link);
-    timer_set(loop_of(c), &c->timer, w->acquire_us ? (uint64_t)(w->acquire_us + 999) / 1000 : c->ex->r.proxy->timeout_ms);
+    timer_set(loop_of(c), &c->timer,
+              w->acquire_us ? (uint64_t)(w->acquire_us + 999) / 1000 : c->ex->r.proxy->timeout_ms);
 }
 
 static bool is_disabled(struct exchange *ex)
@@ -347,7 +356,8 @@ static bool is_disabled(struct exchange *ex)
 
     if (!t->worker || !t->worker->disabled)
         return false;
-    LOG_AT(request_log(&ex->r), LOG_PROXY, LEVEL_ERROR, 940, 0, NULL, "%s: disabled connection for (%s:%d)", t->scheme, t->host, t->port);
+    LOG_AT(request_log(&ex->r), LOG_PROXY, LEVEL_ERROR, 940, 0, NULL, "%s: disabled connection for (%s:%d)", t->scheme,
+           t->host, t->port);
     ex->r.status = 503;
     exchange_resume(ex, STEP_REPLY);
     return true;

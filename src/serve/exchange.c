@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define FIN_GRACE_MS   1000
+#define FIN_GRACE_MS 1000
 
 static void on_time(struct timer *t);
 static void on_abort_time(struct timer *t);
@@ -154,7 +154,8 @@ bool exchange_waits_for_client(const struct exchange *ex)
 {
     if (buf_len(&ex->client->out) || ex->reply == REPLY_COMPLETE)
         return true;
-    return ex->upstream && !ex->body_done && !ex->hold_body && !ex->deaf && !ex->answer_seen && !buf_len(&ex->upstream->out);
+    return ex->upstream && !ex->body_done && !ex->hold_body && !ex->deaf && !ex->answer_seen &&
+           !buf_len(&ex->upstream->out);
 }
 
 static uint64_t ms(int64_t us)
@@ -200,12 +201,14 @@ static void client_too_slow(struct exchange *ex)
 {
     if (ex->reply == REPLY_NONE && !ex->body_done) {
         REQUEST_LOG(&ex->r, LOG_REQTIMEOUT, LEVEL_INFO, 1382, "Request body read timeout");
-        REQUEST_LOG_OS(&ex->r, LOG_PROXY_HTTP, LEVEL_ERROR, 1095, ETIMEDOUT, "request body failed to %s:%d from %s: the client sent nothing in time / "
-                       "クライアントが本文を時間内に送りませんでした", ex->r.proxy ? ex->r.proxy->host : "-", ex->r.proxy ? ex->r.proxy->port : 0,
-                       ex->r.peer->ip);
+        REQUEST_LOG_OS(&ex->r, LOG_PROXY_HTTP, LEVEL_ERROR, 1095, ETIMEDOUT,
+                       "request body failed to %s:%d from %s: the client sent nothing in time / "
+                       "クライアントが本文を時間内に送りませんでした",
+                       ex->r.proxy ? ex->r.proxy->host : "-", ex->r.proxy ? ex->r.proxy->port : 0, ex->r.peer->ip);
         exchange_fail(ex, 408);
     } else {
-        REQUEST_LOG_OS(&ex->r, LOG_CORE, LEVEL_INFO, 0, ETIMEDOUT, "client does not take the answer / クライアントが応答を受け取りません");
+        REQUEST_LOG_OS(&ex->r, LOG_CORE, LEVEL_INFO, 0, ETIMEDOUT,
+                       "client does not take the answer / クライアントが応答を受け取りません");
         exchange_abort(ex);
     }
 }
@@ -226,8 +229,9 @@ static void backend_too_slow(struct exchange *ex)
         return;
     }
     if (ex->reply == REPLY_NONE) {
-        REQUEST_LOG_OS(&ex->r, LOG_PROXY_HTTP, LEVEL_ERROR, 1102, ETIMEDOUT, "error reading status line from remote server %s:%d",
-                       t->unix_path ? "httpd-UDS" : t->host, t->unix_path ? 0 : t->port);
+        REQUEST_LOG_OS(&ex->r, LOG_PROXY_HTTP, LEVEL_ERROR, 1102, ETIMEDOUT,
+                       "error reading status line from remote server %s:%d", t->unix_path ? "httpd-UDS" : t->host,
+                       t->unix_path ? 0 : t->port);
         proxy_error(&ex->r, 504, "Error reading from remote server");
         ex->r.reason = NULL; /* "504 Gateway Timeout", not "504 Proxy Error" */
     } else {
@@ -249,8 +253,8 @@ static void on_time(struct timer *timer)
 
 /* ---- the client while busy ---- */
 
-/* A FIN alone may be a half-close (a script that has said all) or a closed tab. One that asked for a single answer gets it;
- * for another the backend has a short while to answer before the request is called off. */
+/* A FIN alone may be a half-close (a script that has said all) or a closed tab. One that asked for a single answer gets
+ * it; for another the backend has a short while to answer before the request is called off. */
 static void note_fin(struct exchange *ex)
 {
     if (timer_armed(&ex->abort) || !ex->body_done || !ex->r.keepalive)

@@ -62,8 +62,14 @@ bool pidfile_write(const char *path)
 
 int serve_control(const struct snapshot *s, const char *verb)
 {
-    static const struct { const char *verb; int signal; } table[] = {
-        { "stop", SIGTERM }, { "restart", SIGHUP }, { "graceful", SIGUSR1 }, { "graceful-stop", SIGWINCH },
+    static const struct {
+        const char *verb;
+        int signal;
+    } table[] = {
+        { "stop", SIGTERM },
+        { "restart", SIGHUP },
+        { "graceful", SIGUSR1 },
+        { "graceful-stop", SIGWINCH },
     };
     const char *path = pidfile_path(s);
     pid_t pid = pidfile_running(path);

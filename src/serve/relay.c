@@ -1,11 +1,11 @@
-/* Bodies in both directions. A side is read only while the other has little unsent: that is the back-pressure. What goes out is
- * framed anew, so nothing of one connection's framing reaches the other (RFC 9112 11.2). */
+/* Bodies in both directions. A side is read only while the other has little unsent: that is the back-pressure. What
+ * goes out is framed anew, so nothing of one connection's framing reaches the other (RFC 9112 11.2). */
 #include "server.h"
 
 #include <errno.h>
 
-#define HIGH_WATER (64 * 1024)
-#define READ_STEP  (32 * 1024)
+#define HIGH_WATER   (64 * 1024)
+#define READ_STEP    (32 * 1024)
 #define READS_A_TURN 8 /* then others have their turn */
 
 static const struct http_limits trailer_limits = { .line = 8190, .fields = 100, .field_size = 8190 };
@@ -23,9 +23,25 @@ static void add_chunk(struct buf *out, struct span payload)
 /* Fields that frame, route or authenticate have no meaning after the body (RFC 9110 6.5.1). */
 static bool may_trail(struct span name)
 {
-    static const char *const never[] = { "Content-Length", "Transfer-Encoding", "Host", "Connection", "Trailer", "TE", "Upgrade",
-                                         "Keep-Alive", "Content-Encoding", "Content-Type", "Content-Range", "Authorization",
-                                         "Set-Cookie", "Cookie", "Forwarded", "Via", "X-Real-IP", "Expect", "Range" };
+    static const char *const never[] = { "Content-Length",
+                                         "Transfer-Encoding",
+                                         "Host",
+                                         "Connection",
+                                         "Trailer",
+                                         "TE",
+                                         "Upgrade",
+                                         "Keep-Alive",
+                                         "Content-Encoding",
+                                         "Content-Type",
+                                         "Content-Range",
+                                         "Authorization",
+                                         "Set-Cookie",
+                                         "Cookie",
+                                         "Forwarded",
+                                         "Via",
+                                         "X-Real-IP",
+                                         "Expect",
+                                         "Range" };
     if (span_istarts(name, SPAN("X-Forwarded-")) || span_istarts(name, SPAN("Proxy-")))
         return false;
     for (size_t i = 0; i < COUNT_OF(never); i++)
@@ -38,17 +54,18 @@ static void add_last_chunk(struct buf *out, const struct http_fields *trailers)
 {
     buf_adds(out, "0\r\n");
     HTTP_EACH_FIELD(f, trailers)
-        if (may_trail(f->name)) {
-            buf_add(out, f->name.p, f->name.n);
-            buf_add(out, ": ", 2);
-            buf_add(out, f->value.p, f->value.n);
-            buf_add(out, "\r\n", 2);
-        }
+    if (may_trail(f->name)) {
+        buf_add(out, f->name.p, f->name.n);
+        buf_add(out, ": ", 2);
+        buf_add(out, f->value.p, f->value.n);
+        buf_add(out, "\r\n", 2);
+    }
     buf_adds(out, "\r\n");
 }
 
 /* One piece out of `in`: payload, or the end with its trailers. HTTP_MORE: nothing to be had without more bytes. */
-static enum http_parse take_piece(struct arena *a, struct http_body *body, struct buf *in, struct span *payload, struct http_fields *trailers)
+static enum http_parse take_piece(struct arena *a, struct http_body *body, struct buf *in, struct span *payload,
+                                  struct http_fields *trailers)
 {
     struct http_fault fault;
     size_t used = 0;
@@ -124,8 +141,8 @@ static void backend_turned_deaf(struct exchange *ex)
     struct upstream *u = ex->upstream;
 
     if (!ex->answer_seen && (ex->body.framing != HTTP_NO_BODY))
-        REQUEST_LOG_OS(&ex->r, LOG_PROXY, LEVEL_ERROR, 1084, errno, "pass request body failed to %s:%d (%s)", u->origin->host,
-                       u->origin->port, u->origin->host);
+        REQUEST_LOG_OS(&ex->r, LOG_PROXY, LEVEL_ERROR, 1084, errno, "pass request body failed to %s:%d (%s)",
+                       u->origin->host, u->origin->port, u->origin->host);
     ex->deaf = true;
     buf_release(&u->out);
     u->stream->ready |= STREAM_READABLE; /* an answer may have come before the reset */
@@ -198,7 +215,8 @@ static bool answer_allows_reuse(const struct exchange *ex)
 {
     const struct http_response_head *h = &ex->answer;
 
-    if (ex->answer_body.framing == HTTP_UNTIL_CLOSE || ex->answer_body.close || http_fields_has_token(&h->fields, "Connection", "close"))
+    if (ex->answer_body.framing == HTTP_UNTIL_CLOSE || ex->answer_body.close ||
+        http_fields_has_token(&h->fields, "Connection", "close"))
         return false;
     return h->version >= 11 || http_fields_has_token(&h->fields, "Connection", "keep-alive");
 }
@@ -265,7 +283,8 @@ static void truncated(struct exchange *ex, int os_error)
     exchange_abort(ex);
 }
 
-/* Reads from the backend. False: the exchange went on without it (ended or aborted), or there is nothing now (*wait). */
+/* Reads from the backend. False: the exchange went on without it (ended or aborted), or there is nothing now (*wait).
+ */
 static bool read_answer(struct exchange *ex, bool *wait)
 {
     struct upstream *u = ex->upstream;

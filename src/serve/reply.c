@@ -28,8 +28,8 @@ static bool is_framing(struct span name)
 static void add_fields(struct buf *out, const struct http_fields *fields)
 {
     HTTP_EACH_FIELD(f, fields)
-        if (!is_framing(f->name))
-            add_field(out, f->name, f->value);
+    if (!is_framing(f->name))
+        add_field(out, f->name, f->value);
 }
 
 static bool has_no_body(const struct exchange *ex)
@@ -61,8 +61,8 @@ static void choose_framing(struct exchange *ex, struct buf *out)
 /* ap_status_drops_connection: after these httpd trusts the connection no more. */
 static bool drops_connection(int status)
 {
-    return status == 400 || status == 408 || status == 411 || status == 413 || status == 414 || status == 500 || status == 501 ||
-           status == 503;
+    return status == 400 || status == 408 || status == 411 || status == 413 || status == 414 || status == 500 ||
+           status == 501 || status == 503;
 }
 
 static bool may_keep(const struct exchange *ex)
@@ -76,7 +76,8 @@ static bool may_keep(const struct exchange *ex)
     return core->max_keepalive == 0 || ex->r.peer->served < (unsigned)core->max_keepalive;
 }
 
-/* "Connection: Upgrade" stays with an Upgrade that offers something (426); the rest of the field is this connection's own. */
+/* "Connection: Upgrade" stays with an Upgrade that offers something (426); the rest of the field is this connection's
+ * own. */
 static void add_connection(struct exchange *ex, struct buf *out)
 {
     const struct core_site *core = core_site_of(ex->r.site);
@@ -135,8 +136,8 @@ static void add_date_and_server(struct request *r, int64_t now_us)
     http_fields_add(r->arena, &r->out, SPAN("Date"), (struct span){ arena_strndup(r->arena, date, n), n });
     http_fields_add(r->arena, &r->out, SPAN("Server"), span_of(request_server_banner(r)));
     HTTP_EACH_FIELD(f, &theirs)
-        if (!span_ieq_str(f->name, "Date") && !span_ieq_str(f->name, "Server"))
-            http_fields_add(r->arena, &r->out, f->name, f->value);
+    if (!span_ieq_str(f->name, "Date") && !span_ieq_str(f->name, "Server"))
+        http_fields_add(r->arena, &r->out, f->name, f->value);
 }
 
 static bool is_own_trace(const struct exchange *ex)
@@ -157,7 +158,9 @@ static const char *fill_page(struct exchange *ex, struct buf *page)
     if (is_own_trace(ex))
         pages_trace(r, page);
     else if (is_own_options(ex) && r->uri[0] == '/')
-        http_fields_add(r->arena, &r->out, SPAN("Allow"), core_site_of(r->site)->trace == TRACE_OFF ? SPAN("POST,OPTIONS,HEAD,GET") : SPAN("POST,OPTIONS,HEAD,GET,TRACE"));
+        http_fields_add(r->arena, &r->out, SPAN("Allow"),
+                        core_site_of(r->site)->trace == TRACE_OFF ? SPAN("POST,OPTIONS,HEAD,GET")
+                                                                  : SPAN("POST,OPTIONS,HEAD,GET,TRACE"));
     else if (!is_own_options(ex))
         return pages_answer(r, r->status, page);
     return NULL;
@@ -201,8 +204,8 @@ void reply_interim(struct exchange *ex, const struct http_response_head *h)
         buf_adds(out, http_reason(h->status));
     buf_adds(out, "\r\n");
     HTTP_EACH_FIELD(f, &h->fields)
-        if (!is_framing(f->name) && !span_ieq_str(f->name, "Upgrade"))
-            add_field(out, f->name, f->value);
+    if (!is_framing(f->name) && !span_ieq_str(f->name, "Upgrade"))
+        add_field(out, f->name, f->value);
     buf_adds(out, "\r\n");
     ex->r.bytes_out += buf_len(out) - before;
 }

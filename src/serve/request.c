@@ -20,7 +20,8 @@ static enum step_result refuse(struct exchange *ex, int status)
     return STEP_REPLY;
 }
 
-/* An answer to a head that is at fault, as it is written everywhere: the log's line, the page's note, the end of the connection. */
+/* An answer to a head that is at fault, as it is written everywhere: the log's line, the page's note, the end of the
+ * connection. */
 static enum step_result refuse_fault(struct exchange *ex, enum log_module module, const struct http_fault *fault)
 {
     REQUEST_LOG(&ex->r, module, fault->level, fault->ah, "%s%s%s", fault->reason, fault->detail ? ": " : "",
@@ -39,25 +40,29 @@ static struct span authority_of(const struct http_target *t)
 static enum step_result choose_site(struct exchange *ex)
 {
     struct request *r = &ex->r;
-    struct http_host host = { .scheme = r->peer->tls ? "https" : "http", .strict = !core_site_of(r->site)->http_unsafe };
+    struct http_host host = { .scheme = r->peer->tls ? "https" : "http",
+                              .strict = !core_site_of(r->site)->http_unsafe };
     struct http_fault fault = { 0 };
 
     r->keepalive = wants_keepalive(&r->head);
     r->header_only = span_eq(r->head.method, SPAN("HEAD"));
     if (!http_parse_target(r->head.method, r->head.target, &r->target)) {
-        REQUEST_LOG(r, LOG_CORE, LEVEL_ERROR, 126, "Invalid URI in request %s", http_escape_log(r->arena, r->head.line));
+        REQUEST_LOG(r, LOG_CORE, LEVEL_ERROR, 126, "Invalid URI in request %s",
+                    http_escape_log(r->arena, r->head.line));
         return refuse(ex, 400);
     }
     if (!http_request_host(r->arena, &r->head, &host, &fault))
         return refuse_fault(ex, LOG_CORE, &fault);
-    if (host.from_target && http_fields_get(&r->head.fields, "Host").p) /* what a backend is told is what was chosen by (AH02417) */
+    if (host.from_target &&
+        http_fields_get(&r->head.fields, "Host").p) /* what a backend is told is what was chosen by (AH02417) */
         http_fields_set(r->arena, &r->head.fields, "Host", authority_of(&r->target));
     r->hostname = host.name;
     r->host_port = host.port;
     r->site = site_choose(ex->client->choice, host.name, r->host_port);
     r->place = &r->site->place;
     if (host.name && core_site_of(r->site)->strict_host && !site_is_named(r->site, host.name)) {
-        REQUEST_LOG(r, LOG_CORE, LEVEL_ERROR, 10157, "Host '%s' is neither a ServerName nor a ServerAlias (StrictHostCheck)", host.name);
+        REQUEST_LOG(r, LOG_CORE, LEVEL_ERROR, 10157,
+                    "Host '%s' is neither a ServerName nor a ServerAlias (StrictHostCheck)", host.name);
         return refuse(ex, 400);
     }
     r->status = secure_check_site(ex->client, r->site, host.name);
@@ -90,10 +95,12 @@ static enum step_result read_path(struct exchange *ex)
         r->uri = arena_span(r->arena, r->head.target);
         return STEP_NEXT;
     }
-    switch (http_normalize_path(r->arena, r->target.path, (enum http_slashes)core->encoded_slashes, core->merge_slashes, &uri)) {
+    switch (http_normalize_path(r->arena, r->target.path, (enum http_slashes)core->encoded_slashes, core->merge_slashes,
+                                &uri)) {
     case HTTP_PATH_OK: break;
     case HTTP_PATH_BAD:
-        REQUEST_LOG(r, LOG_CORE, LEVEL_ERROR, 10244, "invalid URI path (%s)", http_escape_log(r->arena, r->target.path));
+        REQUEST_LOG(r, LOG_CORE, LEVEL_ERROR, 10244, "invalid URI path (%s)",
+                    http_escape_log(r->arena, r->target.path));
         return refuse(ex, 400);
     case HTTP_PATH_NOT_FOUND:
         REQUEST_LOG(r, LOG_CORE, LEVEL_INFO, 26, "found %%2f (encoded '/') in URI path (decoded='%s'), returning 404",
@@ -118,8 +125,10 @@ static enum step_result frame_body(struct exchange *ex)
     ex->body.lax = core_site_of(r->site)->http_unsafe;
     ex->body_done = ex->body.framing == HTTP_NO_BODY || (ex->body.framing == HTTP_LENGTH && ex->body.left == 0);
     r->keepalive = r->keepalive && !ex->body.close;
-    ex->http_continue = !ex->body_done && r->head.version >= 11 && http_fields_has_token(&r->head.fields, "Expect", "100-continue");
-    if (http_fields_get(&r->head.fields, "Expect").p && !http_fields_has_token(&r->head.fields, "Expect", "100-continue")) {
+    ex->http_continue =
+        !ex->body_done && r->head.version >= 11 && http_fields_has_token(&r->head.fields, "Expect", "100-continue");
+    if (http_fields_get(&r->head.fields, "Expect").p &&
+        !http_fields_has_token(&r->head.fields, "Expect", "100-continue")) {
         REQUEST_LOG(r, LOG_CORE, LEVEL_INFO, 570, "client sent an unrecognized expectation value of Expect: %s",
                     http_escape_log(r->arena, http_fields_get(&r->head.fields, "Expect")));
         return refuse(ex, 417);
@@ -156,7 +165,8 @@ static enum step_result walk_rest(struct exchange *ex)
 static enum step_result check_tls(struct exchange *ex)
 {
     if (ssl_wants_certificate(&ex->r)) {
-        REQUEST_LOG(&ex->r, LOG_SSL, LEVEL_ERROR, 10158, "cannot perform post-handshake authentication / 接続後の証明書要求には対応していません");
+        REQUEST_LOG(&ex->r, LOG_SSL, LEVEL_ERROR, 10158,
+                    "cannot perform post-handshake authentication / 接続後の証明書要求には対応していません");
         return status_or_next(ex, 403);
     }
     return status_or_next(ex, ssl_check(&ex->r));
@@ -203,17 +213,20 @@ static int status_without_backend(struct exchange *ex)
     if (span_eq(r->head.method, SPAN("CONNECT")))
         return 405;
     if (!http_registered_method(r->head.method)) {
-        REQUEST_LOG(r, LOG_CORE, LEVEL_ERROR, 135, "Invalid method in request %s", http_escape_log(r->arena, r->head.line));
+        REQUEST_LOG(r, LOG_CORE, LEVEL_ERROR, 135, "Invalid method in request %s",
+                    http_escape_log(r->arena, r->head.line));
         return 501;
     }
     if (span_eq(r->head.method, SPAN("OPTIONS")))
         return 200;
     if (place->limit_body && ex->body.framing == HTTP_LENGTH && ex->body.left > (uint64_t)place->limit_body) {
-        REQUEST_LOG(r, LOG_HTTP, LEVEL_INFO, 1587, "Requested content-length of %llu is larger than the configured limit of %lld",
+        REQUEST_LOG(r, LOG_HTTP, LEVEL_INFO, 1587,
+                    "Requested content-length of %llu is larger than the configured limit of %lld",
                     (unsigned long long)ex->body.left, (long long)place->limit_body);
         return 413;
     }
-    REQUEST_LOG(r, LOG_CORE, LEVEL_INFO, 128, "nothing is mapped to %s / %s に対応する設定がありません", r->uri, r->uri);
+    REQUEST_LOG(r, LOG_CORE, LEVEL_INFO, 128, "nothing is mapped to %s / %s に対応する設定がありません", r->uri,
+                r->uri);
     return 404;
 }
 
@@ -260,7 +273,8 @@ static enum step_result send_request(struct exchange *ex)
             return STEP_DONE;
         }
     }
-    ex->hold_body = !ex->body_done && ex->r.proxy->awaits_continue && ex->r.proxy->worker && ex->r.proxy->worker->ping_set;
+    ex->hold_body =
+        !ex->body_done && ex->r.proxy->awaits_continue && ex->r.proxy->worker && ex->r.proxy->worker->ping_set;
     ex->step++; /* what follows may already bring the answer */
     if (!relay_request(ex))
         return ex->magic == EXCHANGE_MAGIC ? STEP_WAIT : STEP_DONE;

@@ -1,5 +1,5 @@
-/* TLS in front: whose certificate a name gets, what a failed handshake is told, and whether a Host may be served over what was
- * agreed. httpd: ssl_callback_ServerNameIndication, ssl_hook_ReadReq. */
+/* TLS in front: whose certificate a name gets, what a failed handshake is told, and whether a Host may be served over
+ * what was agreed. httpd: ssl_callback_ServerNameIndication, ssl_hook_ReadReq. */
 #include "tls_sites.h"
 
 static struct tls_context *choose(void *ctx, const char *sni)
@@ -26,7 +26,9 @@ struct stream *secure_accept(struct client *c, int fd, struct tls_context *t, vo
 /* "Speaking plain HTTP to an SSL-enabled server port": the 400 page in plain text, as httpd does. */
 static void answer_plain(struct client *c)
 {
-    static const struct http_fault plain = { .status = 400, .ah = 1996, .level = LEVEL_INFO,
+    static const struct http_fault plain = { .status = 400,
+                                             .ah = 1996,
+                                             .level = LEVEL_INFO,
                                              .reason = "SSL handshake failed: HTTP spoken on HTTPS port",
                                              .note = "You're speaking plain HTTP to an SSL-enabled server port." };
 
@@ -82,9 +84,9 @@ static bool same_files(const struct vec *a, const struct vec *b)
 
 static bool same_verification(const struct ssl_site *a, const struct ssl_site *b)
 {
-    return a->verify.mode == b->verify.mode && a->verify.depth == b->verify.depth && same_text(a->verify.ca_file, b->verify.ca_file) &&
-           same_text(a->verify.ca_path, b->verify.ca_path) && same_text(a->verify.crl_file, b->verify.crl_file) &&
-           same_text(a->verify.crl_path, b->verify.crl_path);
+    return a->verify.mode == b->verify.mode && a->verify.depth == b->verify.depth &&
+           same_text(a->verify.ca_file, b->verify.ca_file) && same_text(a->verify.ca_path, b->verify.ca_path) &&
+           same_text(a->verify.crl_file, b->verify.crl_file) && same_text(a->verify.crl_path, b->verify.crl_path);
 }
 
 /* SSLVHostSNIPolicy: may what was agreed for one site serve another? */
@@ -98,8 +100,9 @@ static bool compatible(const struct site *one, const struct site *other)
     case SSL_SNI_STRICT: return false;
     default: break;
     }
-    return a->engine && b->engine && same_files(&a->certs, &b->certs) && same_files(&a->keys, &b->keys) && a->protocols == b->protocols &&
-           same_text(a->ciphers, b->ciphers) && same_text(a->suites, b->suites) && same_verification(a, b);
+    return a->engine && b->engine && same_files(&a->certs, &b->certs) && same_files(&a->keys, &b->keys) &&
+           a->protocols == b->protocols && same_text(a->ciphers, b->ciphers) && same_text(a->suites, b->suites) &&
+           same_verification(a, b);
 }
 
 int secure_check_site(struct client *c, const struct site *asked, const char *host)
@@ -116,8 +119,8 @@ int secure_check_site(struct client *c, const struct site *asked, const char *ho
     if (asked == c->tls_site || compatible(asked, c->tls_site))
         return 0;
     LOG_AT(&asked->log, LOG_SSL, LEVEL_ERROR, 2032, 0, c->peer.text,
-           "Hostname %s provided via SNI and hostname %s provided via HTTP have no compatible SSL setup", sni ? sni : "(none)",
-           host ? host : "(none)");
+           "Hostname %s provided via SNI and hostname %s provided via HTTP have no compatible SSL setup",
+           sni ? sni : "(none)", host ? host : "(none)");
     return 421;
 }
 

@@ -7,7 +7,8 @@ static const char *name_to_check(const struct proxy_target *t)
     return ssl_peer_check(t->ssl) == SSL_PEER_ANY ? NULL : t->tls_name;
 }
 
-struct stream *secure_connect(struct exchange *ex, struct stream *tcp, struct origin *o, void (*on_ready)(struct stream *), void *owner)
+struct stream *secure_connect(struct exchange *ex, struct stream *tcp, struct origin *o,
+                              void (*on_ready)(struct stream *), void *owner)
 {
     const struct proxy_target *t = ex->r.proxy;
     struct tls_connect how = {
@@ -29,7 +30,7 @@ int secure_connect_failed(struct exchange *ex, const struct stream *s)
 {
     char text[256];
 
-    REQUEST_LOG(&ex->r, LOG_SSL, LEVEL_INFO, tls_fault_ah(s), "SSL Proxy handshake with %s failed: %s", ex->r.proxy->host,
-                tls_error(s, text, sizeof(text)));
+    REQUEST_LOG(&ex->r, LOG_SSL, LEVEL_INFO, tls_fault_ah(s), "SSL Proxy handshake with %s failed: %s",
+                ex->r.proxy->host, tls_error(s, text, sizeof(text)));
     return proxy_error(&ex->r, 500, "Error during SSL Handshake with remote server");
 }

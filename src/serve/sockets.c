@@ -56,7 +56,8 @@ static bool is_covered(const struct vec *addrs, const struct addr *a)
 {
     for (unsigned i = 0; i < addrs->n; i++) {
         const struct addr *b = addrs->items[i];
-        if (b != a && b->sa.sa_family == AF_INET6 && is_any(b) && addr_port(a) == addr_port(b) && a->sa.sa_family == AF_INET && is_any(a))
+        if (b != a && b->sa.sa_family == AF_INET6 && is_any(b) && addr_port(a) == addr_port(b) &&
+            a->sa.sa_family == AF_INET && is_any(a))
             return true;
     }
     return false;
@@ -183,8 +184,8 @@ struct sockets *sockets_open(struct server *s, const struct snapshot *next, char
         if (!open_all(s, a, backlog, o->fds)) {
             int code = errno;
             *error = base_alloc(ADDR_TEXT + 128);
-            snprintf(*error, ADDR_TEXT + 128, "(%d)%s: AH00072: make_sock: could not bind to address %s", code, strerror(code),
-                     addr_text(a, text, sizeof(text)));
+            snprintf(*error, ADDR_TEXT + 128, "(%d)%s: AH00072: make_sock: could not bind to address %s", code,
+                     strerror(code), addr_text(a, text, sizeof(text)));
             sockets_cancel(s, k);
             return NULL;
         }

@@ -1,5 +1,5 @@
-/* The handshake's two gates, and the hand-over from an exchange to a tunnel. Nothing of the client's is forwarded before the
- * backend's 101 stood the test; bytes that came early are kept and go first. */
+/* The handshake's two gates, and the hand-over from an exchange to a tunnel. Nothing of the client's is forwarded
+ * before the backend's 101 stood the test; bytes that came early are kept and go first. */
 #include "server.h"
 
 #include <stdio.h>
@@ -10,9 +10,9 @@ struct passage {
     struct worker *worker;
     struct origin *origin;
     struct access_record *record;
-    struct log_sink *sink;       /* the site's error log */
+    struct log_sink *sink; /* the site's error log */
     struct log_levels levels;
-    uint64_t head_in, head_out;  /* bytes of the two heads */
+    uint64_t head_in, head_out; /* bytes of the two heads */
     uint64_t idle_ms;
     char client[48];
     char url[];
@@ -32,15 +32,19 @@ bool upgrade_is_sane(struct exchange *ex)
     if (!ws_is_websocket(upgrade_asked(ex))) {
         if (ex->body_done)
             return true;
-        REQUEST_LOG(&ex->r, LOG_PROXY_HTTP, LEVEL_WARN, 0, "Upgrade: %s with a body is forwarded as an ordinary request / "
-                    "本文付きの Upgrade は通常の要求として転送します", http_escape_log(ex->arena, upgrade_asked(ex)));
+        REQUEST_LOG(&ex->r, LOG_PROXY_HTTP, LEVEL_WARN, 0,
+                    "Upgrade: %s with a body is forwarded as an ordinary request / "
+                    "本文付きの Upgrade は通常の要求として転送します",
+                    http_escape_log(ex->arena, upgrade_asked(ex)));
         return false;
     }
     fault = ws_check_request(&ex->r.head);
     if (fault == WS_OK)
         return true;
-    REQUEST_LOG(&ex->r, LOG_PROXY_HTTP, LEVEL_WARN, 0, "no WebSocket handshake (%s): forwarded as an ordinary request / "
-                "WebSocket ハンドシェイクではないため通常の要求として転送します", ws_fault_text(fault));
+    REQUEST_LOG(&ex->r, LOG_PROXY_HTTP, LEVEL_WARN, 0,
+                "no WebSocket handshake (%s): forwarded as an ordinary request / "
+                "WebSocket ハンドシェイクではないため通常の要求として転送します",
+                ws_fault_text(fault));
     return false;
 }
 
@@ -49,7 +53,8 @@ static const char *describe(struct exchange *ex, enum ws_fault fault)
     struct span got = http_fields_get(&ex->answer.fields, "Upgrade");
 
     if (!ex->r.proxy->upgrade || fault == WS_WRONG_UPGRADE)
-        return arena_printf(ex->arena, "Unexpected Upgrade: %s (expecting %s)", got.p ? http_escape_log(ex->arena, got) : "n/a",
+        return arena_printf(ex->arena, "Unexpected Upgrade: %s (expecting %s)",
+                            got.p ? http_escape_log(ex->arena, got) : "n/a",
                             ex->r.proxy->upgrade ? ex->r.proxy->upgrade_protocol : "n/a");
     return arena_printf(ex->arena, "Unexpected Upgrade: %s", ws_fault_text(fault));
 }
@@ -57,7 +62,8 @@ static const char *describe(struct exchange *ex, enum ws_fault fault)
 static enum ws_fault check_answer(const struct exchange *ex)
 {
     struct span asked = upgrade_asked(ex);
-    struct span key = ws_is_websocket(asked) ? http_fields_get(&ex->r.head.fields, "Sec-WebSocket-Key") : (struct span){ 0 };
+    struct span key =
+        ws_is_websocket(asked) ? http_fields_get(&ex->r.head.fields, "Sec-WebSocket-Key") : (struct span){ 0 };
 
     return ex->r.proxy->upgrade ? ws_check_response(&ex->answer, asked, key) : WS_NO_UPGRADE;
 }
@@ -89,14 +95,17 @@ static void say_end(const struct passage *p, const struct tunnel_report *r)
 
     if (r->why == TUNNEL_IDLE)
         LOG_AT(&log, LOG_PROXY, LEVEL_INFO, 0, 0, p->client,
-               "tunnel to %s closed: nothing moved for %.0f s (Timeout/ProxyTimeout); %s silent longest (client %.0f s, backend %.0f s) / "
-               "無通信のためトンネルを閉じました", p->url, (double)p->idle_ms / 1000, who, idle[0], idle[1]);
+               "tunnel to %s closed: nothing moved for %.0f s (Timeout/ProxyTimeout); %s silent longest (client %.0f "
+               "s, backend %.0f s) / "
+               "無通信のためトンネルを閉じました",
+               p->url, (double)p->idle_ms / 1000, who, idle[0], idle[1]);
     else if (r->why == TUNNEL_CLIENT_ERROR || r->why == TUNNEL_BACKEND_ERROR)
-        LOG_AT(&log, LOG_PROXY, LEVEL_INFO, 0, r->os_error, p->client, "tunnel to %s closed: %s failed after %.1f s / %s側の障害でトンネルを閉じました",
-               p->url, who, (double)r->lasted_ms / 1000, r->who == TUNNEL_CLIENT ? "クライアント" : "バックエンド");
+        LOG_AT(&log, LOG_PROXY, LEVEL_INFO, 0, r->os_error, p->client,
+               "tunnel to %s closed: %s failed after %.1f s / %s側の障害でトンネルを閉じました", p->url, who,
+               (double)r->lasted_ms / 1000, r->who == TUNNEL_CLIENT ? "クライアント" : "バックエンド");
     else
-        LOG_AT(&log, LOG_PROXY, LEVEL_DEBUG, 0, 0, p->client, "tunnel to %s closed: %s after %.1f s", p->url, tunnel_end_text(r->why),
-               (double)r->lasted_ms / 1000);
+        LOG_AT(&log, LOG_PROXY, LEVEL_DEBUG, 0, 0, p->client, "tunnel to %s closed: %s after %.1f s", p->url,
+               tunnel_end_text(r->why), (double)r->lasted_ms / 1000);
 }
 
 static void on_tunnel_end(void *owner, const struct tunnel_report *r)
@@ -106,8 +115,8 @@ static void on_tunnel_end(void *owner, const struct tunnel_report *r)
 
     say_end(p, r);
     if (p->record)
-        logs_finish(p->record, p->head_in + r->bytes[TUNNEL_CLIENT], p->head_out + r->bytes[TUNNEL_BACKEND], r->lasted_ms * 1000,
-                    loop_wall_us(p->worker->loop), aborted);
+        logs_finish(p->record, p->head_in + r->bytes[TUNNEL_CLIENT], p->head_out + r->bytes[TUNNEL_BACKEND],
+                    r->lasted_ms * 1000, loop_wall_us(p->worker->loop), aborted);
     log_sink_drop(p->sink);
     origin_release(p->origin);
     worker_check_drained(p->worker);
@@ -142,13 +151,15 @@ static void add_101(struct exchange *ex)
     size_t before = buf_len(out);
 
     buf_adds(out, "HTTP/1.1 101 Switching Protocols\r\n");
-    HTTP_EACH_FIELD(f, &ex->r.out) {
-        if (span_ieq_str(f->name, "Upgrade") || span_ieq_str(f->name, "Connection") || span_ieq_str(f->name, "Content-Length"))
+    HTTP_EACH_FIELD(f, &ex->r.out)
+    {
+        if (span_ieq_str(f->name, "Upgrade") || span_ieq_str(f->name, "Connection") ||
+            span_ieq_str(f->name, "Content-Length"))
             continue;
         buf_printf(out, "%.*s: %.*s\r\n", (int)f->name.n, f->name.p, (int)f->value.n, f->value.p);
     }
-    buf_printf(out, "Upgrade: %.*s\r\nConnection: Upgrade\r\n\r\n", (int)http_fields_get(&ex->answer.fields, "Upgrade").n,
-               http_fields_get(&ex->answer.fields, "Upgrade").p);
+    buf_printf(out, "Upgrade: %.*s\r\nConnection: Upgrade\r\n\r\n",
+               (int)http_fields_get(&ex->answer.fields, "Upgrade").n, http_fields_get(&ex->answer.fields, "Upgrade").p);
     ex->r.bytes_out += buf_len(out) - before;
 }
 
@@ -195,7 +206,8 @@ enum step_result upgrade_answered(struct exchange *ex)
         upstream_close(ex->upstream);
         return STEP_REPLY;
     }
-    REQUEST_LOG(&ex->r, LOG_PROXY_HTTP, LEVEL_DEBUG, 10239, "HTTP: tunneling protocol %s", ex->r.proxy->upgrade_protocol);
+    REQUEST_LOG(&ex->r, LOG_PROXY_HTTP, LEVEL_DEBUG, 10239, "HTTP: tunneling protocol %s",
+                ex->r.proxy->upgrade_protocol);
     ex->r.first_byte_ms = loop_now(ex->worker->loop);
     add_101(ex);
     if (client_flush(ex->client) < 0) {

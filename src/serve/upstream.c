@@ -1,4 +1,5 @@
-/* Backends as one worker knows them: origins with their addresses, and pooled connections. Nothing is shared with other workers. */
+/* Backends as one worker knows them: origins with their addresses, and pooled connections. Nothing is shared with other
+ * workers. */
 #include "tls_sites.h"
 
 #include <errno.h>
@@ -18,8 +19,9 @@ static char *origin_key(struct exchange *ex)
     const char *source = proxy_site_of(ex->r.site)->source_address;
     const void *context = t->tls ? tls_sites_towards(ex->epoch->tls, t->ssl) : NULL;
 
-    return arena_printf(ex->arena, "%s|%s|%d|%s|%d|%d|%p|%s", t->unix_path ? t->unix_path : "", t->host, t->port, source ? source : "",
-                        w && w->keepalive, w ? (int)w->max : 0, context, t->tls && t->tls_name ? t->tls_name : "");
+    return arena_printf(ex->arena, "%s|%s|%d|%s|%d|%d|%p|%s", t->unix_path ? t->unix_path : "", t->host, t->port,
+                        source ? source : "", w && w->keepalive, w ? (int)w->max : 0, context,
+                        t->tls && t->tls_name ? t->tls_name : "");
 }
 
 static void on_slot_free(struct task *t)
@@ -164,19 +166,20 @@ void upstream_attach(struct exchange *ex, struct upstream *u)
     CHECK_MAGIC(u, UPSTREAM_MAGIC);
     leave_pool(u);
     u->exchange = ex;
-    REQUEST_LOG(&ex->r, LOG_PROXY, LEVEL_DEBUG, 942, "%s: has acquired connection for (%s:%d)%s", ex->r.proxy->scheme, u->origin->host,
-                u->origin->port, u->reused ? ", kept alive" : "");
+    REQUEST_LOG(&ex->r, LOG_PROXY, LEVEL_DEBUG, 942, "%s: has acquired connection for (%s:%d)%s", ex->r.proxy->scheme,
+                u->origin->host, u->origin->port, u->reused ? ", kept alive" : "");
     u->scan = (struct http_scan){ 0 };
     u->ttl_ms = w && w->ttl_us ? (uint64_t)w->ttl_us / 1000 : IDLE_TTL_MS;
     u->idle_most = w && w->smax > 0 ? (unsigned)w->smax : w && w->max > 0 ? (unsigned)w->max : IDLE_MOST;
     ex->upstream = u;
-    u->spoke_first = u->stream->ready & STREAM_READABLE; /* before it was asked: one answer, and no more of this connection */
+    u->spoke_first =
+        u->stream->ready & STREAM_READABLE; /* before it was asked: one answer, and no more of this connection */
     if (u->spoke_first)
         loop_post(u->worker->loop, &u->look);
 }
 
-/* Nothing may wait on a connection between two requests: an end, or bytes that would pass for the next answer. The loop may not
- * have told of them yet, so the socket itself is asked, as ap_proxy_is_socket_connected does. */
+/* Nothing may wait on a connection between two requests: an end, or bytes that would pass for the next answer. The loop
+ * may not have told of them yet, so the socket itself is asked, as ap_proxy_is_socket_connected does. */
 static bool is_quiet(struct upstream *u)
 {
     char byte;
@@ -203,8 +206,8 @@ void upstream_keep(struct upstream *u)
         upstream_close(u);
         return;
     }
-    REQUEST_LOG(&u->exchange->r, LOG_PROXY, LEVEL_DEBUG, 943, "%s: has released connection for (%s:%d)", u->exchange->r.proxy->scheme,
-                o->host, o->port);
+    REQUEST_LOG(&u->exchange->r, LOG_PROXY, LEVEL_DEBUG, 943, "%s: has released connection for (%s:%d)",
+                u->exchange->r.proxy->scheme, o->host, o->port);
     u->exchange->upstream = NULL;
     u->exchange = NULL;
     u->served++;

@@ -1,4 +1,5 @@
-/* One thread: a loop, its listeners, clients, upstreams and tunnels. Other threads speak to it through loop_call only. */
+/* One thread: a loop, its listeners, clients, upstreams and tunnels. Other threads speak to it through loop_call only.
+ */
 #include "tls_sites.h"
 
 #include <signal.h>

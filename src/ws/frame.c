@@ -36,7 +36,9 @@ enum http_parse ws_parse_frame(struct span in, struct ws_frame *f)
 
     if (in.n < 2 || in.n < header_size(p[1]))
         return HTTP_MORE;
-    *f = (struct ws_frame){ .opcode = p[0] & OPCODE, .rsv = (p[0] & RSV) >> 4, .fin = p[0] & FIN, .masked = p[1] & MASKED };
+    *f = (struct ws_frame){
+        .opcode = p[0] & OPCODE, .rsv = (p[0] & RSV) >> 4, .fin = p[0] & FIN, .masked = p[1] & MASKED
+    };
     f->header = header_size(p[1]);
     f->length = p[1] & LENGTH;
     if (f->length >= 126)

@@ -48,7 +48,7 @@ static unsigned count_fields(const struct http_fields *fields, const char *name)
 {
     unsigned n = 0;
     HTTP_EACH_FIELD(f, fields)
-        n += span_ieq_str(f->name, name);
+    n += span_ieq_str(f->name, name);
     return n;
 }
 
@@ -70,7 +70,8 @@ enum ws_fault ws_check_request(const struct http_request_head *h)
         return WS_NO_UPGRADE;
     if (!http_fields_has_token(&h->fields, "Connection", "upgrade"))
         return WS_NO_CONNECTION;
-    if (count_fields(&h->fields, "Sec-WebSocket-Key") != 1 || !key_is_sane(http_fields_get(&h->fields, "Sec-WebSocket-Key")))
+    if (count_fields(&h->fields, "Sec-WebSocket-Key") != 1 ||
+        !key_is_sane(http_fields_get(&h->fields, "Sec-WebSocket-Key")))
         return WS_BAD_KEY;
     if (!span_eq(http_fields_get(&h->fields, "Sec-WebSocket-Version"), SPAN("13")))
         return WS_BAD_VERSION;

@@ -1,5 +1,6 @@
-/* Two ends and one pump. Bytes are read into the worker's shared buffer and written to the other side at once; only what that side
- * does not take is kept, and nothing more is read until it is gone: memory is bounded by one read for each direction. */
+/* Two ends and one pump. Bytes are read into the worker's shared buffer and written to the other side at once; only
+ * what that side does not take is kept, and nothing more is read until it is gone: memory is bounded by one read for
+ * each direction. */
 #include "ws.h"
 
 #include <errno.h>
@@ -11,11 +12,11 @@
 
 struct end {
     struct stream *stream;
-    struct buf unsent;     /* for this side */
-    uint64_t bytes;        /* read from this side */
-    uint64_t heard_ms;     /* last read from it */
-    struct ws_scan scan;   /* frames of what it sends */
-    bool ended;            /* its FIN was read */
+    struct buf unsent;   /* for this side */
+    uint64_t bytes;      /* read from this side */
+    uint64_t heard_ms;   /* last read from it */
+    struct ws_scan scan; /* frames of what it sends */
+    bool ended;          /* its FIN was read */
 };
 
 struct tunnel {
@@ -23,7 +24,7 @@ struct tunnel {
     bool half_close, websocket;
     struct tunnels *all;
     struct link link;
-    struct task again;     /* more to read, after the others */
+    struct task again; /* more to read, after the others */
     struct timer idle;
     uint64_t idle_ms, begun_ms, moved_ms;
     struct end end[2];
@@ -128,7 +129,8 @@ static void fail(struct tunnel *t, enum tunnel_side side)
     end_tunnel(t, side == TUNNEL_CLIENT ? TUNNEL_CLIENT_ERROR : TUNNEL_BACKEND_ERROR, side, error);
 }
 
-/* The side's FIN was read and all it sent is delivered: pass the FIN on, or end when both are down. False: the tunnel is gone. */
+/* The side's FIN was read and all it sent is delivered: pass the FIN on, or end when both are down. False: the tunnel
+ * is gone. */
 static bool pass_end(struct tunnel *t, enum tunnel_side from)
 {
     struct end *to = &t->end[!from];
@@ -322,9 +324,4 @@ void tunnel_stop(struct tunnel *t)
 {
     CHECK_MAGIC(t, TUNNEL_MAGIC);
     end_tunnel(t, TUNNEL_STOPPED, TUNNEL_CLIENT, 0);
-}
-
-void *tunnel_owner(const struct tunnel *t)
-{
-    return t->owner;
 }

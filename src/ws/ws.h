@@ -8,8 +8,18 @@
 /* ---- handshake ------------------------------------------------------------------------------------- */
 
 enum ws_fault { /* why a handshake is none; ws_fault_text says it in words */
-    WS_OK, WS_NOT_GET, WS_HAS_BODY, WS_NO_UPGRADE, WS_NO_CONNECTION, WS_BAD_KEY, WS_BAD_VERSION, WS_OLD_HTTP,
-    WS_WRONG_UPGRADE /* the backend's */, WS_NO_CONNECTION_BACK, WS_WRONG_ACCEPT, WS_BODY_IN_101
+                WS_OK,
+                WS_NOT_GET,
+                WS_HAS_BODY,
+                WS_NO_UPGRADE,
+                WS_NO_CONNECTION,
+                WS_BAD_KEY,
+                WS_BAD_VERSION,
+                WS_OLD_HTTP,
+                WS_WRONG_UPGRADE /* the backend's */,
+                WS_NO_CONNECTION_BACK,
+                WS_WRONG_ACCEPT,
+                WS_BODY_IN_101
 };
 const char *ws_fault_text(enum ws_fault f);
 bool ws_is_websocket(struct span upgrade); /* does the Upgrade value name websocket? */
@@ -30,18 +40,19 @@ struct ws_frame {
     uint64_t length;
     unsigned header; /* bytes of the header, 2 to 14 */
 };
-/* HTTP_MORE, HTTP_DONE, HTTP_BAD (length with the top bit set, control frame over 125 or fragmented, reserved opcode). */
+/* HTTP_MORE, HTTP_DONE, HTTP_BAD (length with the top bit set, control frame over 125 or fragmented, reserved opcode).
+ */
 enum http_parse ws_parse_frame(struct span in, struct ws_frame *f);
 size_t ws_build_frame(const struct ws_frame *f, unsigned char out[14]); /* header only; f->header ignored */
 void ws_mask(char *p, size_t n, const unsigned char mask[4], size_t offset);
 
 /* Follows frame boundaries in a passing stream without keeping bytes: enough to see a Close go by. */
 struct ws_scan {
-    uint64_t left;            /* payload of the frame under way */
-    uint64_t messages;        /* final data frames seen */
+    uint64_t left;     /* payload of the frame under way */
+    uint64_t messages; /* final data frames seen */
     unsigned char head[14], n_head;
-    bool closed : 1;          /* a whole Close frame went by */
-    bool lost : 1;            /* not WebSocket framing: no more is looked at */
+    bool closed : 1; /* a whole Close frame went by */
+    bool lost : 1;   /* not WebSocket framing: no more is looked at */
     bool in_close : 1;
 };
 void ws_scan(struct ws_scan *s, struct span bytes);
@@ -49,20 +60,27 @@ void ws_scan(struct ws_scan *s, struct span bytes);
 /* ---- tunnel: two ends, one pump --------------------------------------------------------------------------- */
 
 struct tunnel;
-enum tunnel_end { TUNNEL_CLOSED /* both sides ended */, TUNNEL_CLOSE_FRAMES, TUNNEL_IDLE, TUNNEL_CLIENT_ERROR, TUNNEL_BACKEND_ERROR, TUNNEL_STOPPED };
+enum tunnel_end {
+    TUNNEL_CLOSED /* both sides ended */,
+    TUNNEL_CLOSE_FRAMES,
+    TUNNEL_IDLE,
+    TUNNEL_CLIENT_ERROR,
+    TUNNEL_BACKEND_ERROR,
+    TUNNEL_STOPPED
+};
 enum tunnel_side { TUNNEL_CLIENT, TUNNEL_BACKEND };
 struct tunnel_policy {
-    uint64_t idle_ms;         /* over both directions together */
-    bool half_close;          /* pass FIN on and wait for the other; false (proxy-nohalfclose): the first FIN ends both */
-    bool websocket;           /* follow frames: close at once after both Close frames */
+    uint64_t idle_ms; /* over both directions together */
+    bool half_close;  /* pass FIN on and wait for the other; false (proxy-nohalfclose): the first FIN ends both */
+    bool websocket;   /* follow frames: close at once after both Close frames */
 };
-struct tunnel_report {        /* given once, at the end */
+struct tunnel_report { /* given once, at the end */
     enum tunnel_end why;
-    enum tunnel_side who;     /* of errors; of idle: the side silent for longer */
+    enum tunnel_side who; /* of errors; of idle: the side silent for longer */
     int os_error;
-    uint64_t bytes[2];        /* [TUNNEL_CLIENT] read from the client, [TUNNEL_BACKEND] read from the backend */
-    uint64_t messages[2];     /* frames of data seen, 0 unless websocket */
-    uint64_t idle_ms[2];      /* since each side last sent */
+    uint64_t bytes[2];    /* [TUNNEL_CLIENT] read from the client, [TUNNEL_BACKEND] read from the backend */
+    uint64_t messages[2]; /* frames of data seen, 0 unless websocket */
+    uint64_t idle_ms[2];  /* since each side last sent */
     uint64_t lasted_ms;
 };
 struct tunnels; /* all of one worker: pool of memory, shared read buffer */
@@ -71,8 +89,8 @@ void tunnels_free(struct tunnels *t);
 unsigned tunnels_count(const struct tunnels *t);
 struct tunnel_start {
     struct stream *client, *backend; /* taken over */
-    struct buf owed;                 /* to the client, before anything of the backend: the rest of the 101 head; taken */
-    struct buf early[2];             /* read from each side together with its head; taken */
+    struct buf owed;     /* to the client, before anything of the backend: the rest of the 101 head; taken */
+    struct buf early[2]; /* read from each side together with its head; taken */
     struct tunnel_policy policy;
     /* Called once; the tunnel and its streams are gone when it returns. */
     void (*on_end)(void *owner, const struct tunnel_report *r);
@@ -81,7 +99,6 @@ struct tunnel_start {
 struct tunnel *tunnel_open(struct tunnels *all, struct tunnel_start *start);
 void tunnels_each(struct tunnels *t, void (*visit)(struct tunnel *, void *), void *arg);
 void tunnel_stop(struct tunnel *t); /* ends it now with TUNNEL_STOPPED */
-void *tunnel_owner(const struct tunnel *t);
 const char *tunnel_end_text(enum tunnel_end why); /* "idle", "close frames", … */
 
 #endif

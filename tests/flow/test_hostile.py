@@ -97,14 +97,23 @@ def test_what_a_kept_backend_says_unasked_is_never_the_next_answer(backend, unas
         assert first.ends_within(2) and b"/2" not in first.seen
 
 
-def test_a_backend_that_speaks_before_it_is_asked_has_its_say_once(backend):
-    with Weir(HTTP, backend=backend) as weir:
-        client = weir.connect()
+def speak_first(wire):
+    """A script: a server that is too busy to listen."""
+    with contextlib.suppress(OSError):
+        wire.send(answer(503, b"busy", [("Connection", "close")]))
+        wire.read_all()
+
+
+def test_backends_that_speak_before_they_are_asked_are_heard_at_once():
+    """Many are dialled in one turn of the loop, so that some have spoken when it learns that they are there."""
+    with Backend(speak_first) as backend, Weir(HTTP, backend=backend) as weir:
+        clients = [weir.connect() for _ in range(250)]
         with standing_still(weir):
-            client.send(request(path="/1"))
-        peer = backend.accept()
-        peer.send(answer(503, b"busy")) # most often before the request is there
-        assert client.read_response().body == b"busy"
+            for client in clients:
+                client.send(request())
+        for client in clients:
+            client.socket.settimeout(3)
+            assert client.read_response().body == b"busy"
 
 
 def test_an_answer_with_a_length_and_chunks_is_the_connections_last(backend):

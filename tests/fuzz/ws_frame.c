@@ -1,4 +1,5 @@
-/* Frames of any bytes: what parses builds to the same header, and the scanner does not depend on how the stream is cut. */
+/* Frames of any bytes: what parses builds to the same header, and the scanner does not depend on how the stream is cut.
+ */
 #include "ws.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -22,6 +23,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     ws_scan(&whole, (struct span){ (const char *)data, size });
     for (size_t i = 0; i < size; i++)
         ws_scan(&cut, (struct span){ (const char *)data + i, 1 });
-    ASSERT(whole.closed == cut.closed && whole.lost == cut.lost && whole.left == cut.left && whole.messages == cut.messages);
+    ASSERT(whole.closed == cut.closed && whole.lost == cut.lost && whole.left == cut.left &&
+           whole.messages == cut.messages);
     return 0;
 }

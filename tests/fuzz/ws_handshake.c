@@ -18,10 +18,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     if (http_parse_request(a, client, &limits, &one, &q, &used, &fault) == HTTP_DONE) {
         bool sane = ws_check_request(&q) == WS_OK;
-        struct span key = http_fields_get(&q.fields, "Sec-WebSocket-Key"), upgrade = http_fields_get(&q.fields, "Upgrade");
+        struct span key = http_fields_get(&q.fields, "Sec-WebSocket-Key"),
+                    upgrade = http_fields_get(&q.fields, "Upgrade");
         ASSERT(!sane || key.n == 24);
         if (sane && http_parse_response(a, backend, 8192, &two, &h, &used, &fault) == HTTP_DONE)
-            ASSERT(ws_check_response(&h, upgrade, key) != WS_OK || http_fields_get(&h.fields, "Sec-WebSocket-Accept").n == WS_ACCEPT_SIZE - 1);
+            ASSERT(ws_check_response(&h, upgrade, key) != WS_OK ||
+                   http_fields_get(&h.fields, "Sec-WebSocket-Accept").n == WS_ACCEPT_SIZE - 1);
     }
     arena_free(a);
     return 0;

@@ -3,6 +3,10 @@
 
 #include <setjmp.h>
 
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
 #include <cmocka.h>
 
 static void an_empty_buffer_holds_nothing(void **state)

@@ -15,6 +15,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <stddef.h>
+#include <stdint.h>
+
 #include <cmocka.h>
 
 static char dir[] = "/tmp/weir-unit-XXXXXX";
@@ -118,7 +121,8 @@ static void hostile_bytes_are_escaped_in_message_and_referer(void **state)
                            .message = "a\nb\x1b[1m\\\"\xc3\xa9\xc2\x9b\xe3\x81\xed\xa0\x80\x7f\t",
                            .referer = "http://x/\r\n" };
     log_render_default(&e, line, sizeof(line));
-    assert_non_null(strstr(line, "] a\\nb\\x1b[1m\\\\\"\xc3\xa9\\xc2\\x9b\\xe3\\x81\\xed\\xa0\\x80\\x7f\\t, referer: http://x/\\r\\n"));
+    assert_non_null(strstr(
+        line, "] a\\nb\\x1b[1m\\\\\"\xc3\xa9\\xc2\\x9b\\xe3\\x81\\xed\\xa0\\x80\\x7f\\t, referer: http://x/\\r\\n"));
 }
 
 static void name_lookup_errors_are_told_as_apr_does(void **state)

@@ -3,6 +3,10 @@
 
 #include <setjmp.h>
 
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
 #include <cmocka.h>
 
 #include <pthread.h>
@@ -47,7 +51,6 @@ static void groups_point_into_the_subject(void **state)
     (void)state;
     assert_int_equal(regex_search(r, span_of(path), &m), REGEX_YES);
     assert_int_equal(regex_captures(r), 4);
-    assert_string_equal(regex_pattern(r), "^/chat/([a-z]+)(\\d+)(x)?/(.*)$");
     assert_int_equal(m.n, 5);
     assert_ptr_equal(m.group[1].p, path + 6);
     assert_true(span_eq(m.group[2], SPAN("42")));

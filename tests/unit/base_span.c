@@ -3,6 +3,10 @@
 
 #include <setjmp.h>
 
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
 #include <cmocka.h>
 
 static void assert_span(struct span s, const char *expected)

@@ -4,6 +4,10 @@
 
 #include <setjmp.h>
 
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
 #include <cmocka.h>
 
 #include <stdio.h>

@@ -28,12 +28,11 @@ static void defaults_hold_where_nobody_spoke(void **state)
 {
     (void)state;
     struct snapshot *s = load_good("ServerName m\n<VirtualHost *:80>\nFlag on\n</VirtualHost>\n");
-    const struct site *site = s->sites.items[0];
     const struct fake_site *f = site_at(s, 0);
     assert_int_equal(f->number, 7);
     assert_string_equal(f->string, "default");
-    assert_true(settings_has(&site->parts[0], &f->flag));
-    assert_false(settings_has(&site->parts[0], &f->number));
+    assert_true(part_has(f, &f->flag));
+    assert_false(part_has(f, &f->number));
     assert_false(
         part_has(site_part(s->main, &fake_module), &((struct fake_site *)site_part(s->main, &fake_module))->flag));
     snapshot_drop(s);

@@ -8,6 +8,10 @@
 #include <setjmp.h>
 #include <stdio.h>
 
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
 #include <cmocka.h>
 
 struct text_file {

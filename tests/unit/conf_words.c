@@ -4,6 +4,9 @@
 #include <setjmp.h>
 #include <stdint.h>
 
+#include <stdarg.h>
+#include <stddef.h>
+
 #include <cmocka.h>
 
 static struct arena *arena;

@@ -3,6 +3,10 @@
 #include <setjmp.h>
 #include <stdlib.h>
 /* cmocka wants the standard headers before it */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
 #include <cmocka.h>
 
 static void add(struct arena *a, struct http_fields *f, const char *name, const char *value)

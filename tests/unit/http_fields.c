@@ -2,6 +2,10 @@
 #include "http.h"
 #include <setjmp.h>
 /* cmocka wants the standard headers before it */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
 #include <cmocka.h>
 
 static void assert_span(struct span s, const char *expected)

@@ -4,6 +4,10 @@
 #include <setjmp.h>
 #include <stdlib.h>
 /* cmocka wants the standard headers before it */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
 #include <cmocka.h>
 
 static const struct http_limits strict = { 8190, 100, 8190, false, true, true };

@@ -1,4 +1,5 @@
-/* SetEnv, PassEnv, UnsetEnv: what a request's environment holds after the fixups, place over place as httpd merges them. */
+/* SetEnv, PassEnv, UnsetEnv: what a request's environment holds after the fixups, place over place as httpd merges
+ * them. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>

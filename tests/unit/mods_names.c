@@ -5,6 +5,10 @@
 #include <stdlib.h>
 #include <strings.h>
 
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
 #include <cmocka.h>
 
 #include "mods.h"

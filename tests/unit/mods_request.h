@@ -11,6 +11,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
 #include <cmocka.h>
 
 static struct arena *arena;

@@ -4,6 +4,9 @@
 #include <setjmp.h>
 #include <stdarg.h>
 
+#include <stddef.h>
+#include <stdint.h>
+
 #include <cmocka.h>
 
 static void assert_text(const char *ip, int port, const char *text)
@@ -63,18 +66,20 @@ static void unnamed_unix_peer_prints_empty(void **state)
     assert_string_equal(addr_text(&a, out, sizeof(out)), "");
 }
 
-static void shrink_and_grow_give_the_same_endpoint(void **state)
+static void a_small_endpoint_keeps_family_address_and_port(void **state)
 {
     (void)state;
-    const char *const ips[] = { "192.0.2.1", "2001:db8::5" };
-    for (unsigned i = 0; i < COUNT_OF(ips); i++) {
-        struct addr a, b;
-        assert_true(addr_parse(ips[i], 443, &a));
-        struct addr_small s = addr_shrink(&a);
-        addr_grow(&s, &b);
-        assert_int_equal(a.len, b.len);
-        assert_memory_equal(&a.sa, &b.sa, a.len);
-    }
+    struct addr a;
+    assert_true(addr_parse("192.0.2.1", 443, &a));
+    struct addr_small s = addr_shrink(&a);
+    assert_int_equal(s.family, 4);
+    assert_int_equal(s.port, 443);
+    assert_memory_equal(s.ip, "\xc0\x00\x02\x01", 4);
+    assert_true(addr_parse("2001:db8::5", 80, &a));
+    s = addr_shrink(&a);
+    assert_int_equal(s.family, 6);
+    assert_int_equal(s.port, 80);
+    assert_memory_equal(s.ip, &a.in6.sin6_addr, 16);
     assert_true(sizeof(struct addr_small) <= 20);
 }
 
@@ -85,7 +90,7 @@ int main(void)
         cmocka_unit_test(names_and_nonsense_are_no_addresses),
         cmocka_unit_test(unix_paths_fit_or_are_refused),
         cmocka_unit_test(unnamed_unix_peer_prints_empty),
-        cmocka_unit_test(shrink_and_grow_give_the_same_endpoint),
+        cmocka_unit_test(a_small_endpoint_keeps_family_address_and_port),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -8,6 +8,9 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include <stddef.h>
+#include <stdint.h>
+
 #include <cmocka.h>
 
 static struct loop *l;

@@ -6,6 +6,9 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include <stddef.h>
+#include <stdint.h>
+
 #include <cmocka.h>
 
 static struct loop *l;

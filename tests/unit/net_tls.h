@@ -10,6 +10,9 @@
 #include <setjmp.h>
 #include <stdarg.h>
 
+#include <stddef.h>
+#include <stdint.h>
+
 #include <cmocka.h>
 
 static struct loop *l;

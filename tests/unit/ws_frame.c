@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
 #include <cmocka.h>
 
 #include "ws.h"
@@ -13,7 +14,12 @@ static void test_built_is_parsed(void **state)
     (void)state;
     for (size_t i = 0; i < COUNT_OF(lengths); i++)
         for (int masked = 0; masked < 2; masked++) {
-            struct ws_frame f = { .opcode = WS_BINARY, .fin = true, .masked = masked, .mask = { 1, 2, 3, 4 }, .length = lengths[i] }, g;
+            struct ws_frame f = { .opcode = WS_BINARY,
+                                  .fin = true,
+                                  .masked = masked,
+                                  .mask = { 1, 2, 3, 4 },
+                                  .length = lengths[i] },
+                            g;
             unsigned char out[14];
             size_t n = ws_build_frame(&f, out);
             for (size_t part = 0; part < n; part++)
@@ -27,8 +33,8 @@ static void test_built_is_parsed(void **state)
 
 static void test_illegal_frames(void **state)
 {
-    static const char *const bad[] = { "\x83\x00", "\x8b\x00", "\x08\x00" /* fragmented Close */, "\x89\x7e\x00\x7e" /* long Ping */,
-                                       "\x82\x7f\x80\x00\x00\x00\x00\x00\x00\x00" };
+    static const char *const bad[] = { "\x83\x00", "\x8b\x00", "\x08\x00" /* fragmented Close */,
+                                       "\x89\x7e\x00\x7e" /* long Ping */, "\x82\x7f\x80\x00\x00\x00\x00\x00\x00\x00" };
     static const size_t size[] = { 2, 2, 2, 4, 10 };
     struct ws_frame f;
     (void)state;

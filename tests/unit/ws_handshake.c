@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
 #include <cmocka.h>
 
 #include "ws.h"
@@ -21,34 +22,56 @@ static struct http_request_head request(struct arena *a, const char *text)
 }
 
 #define HEAD(method, version, fields) method " /chat HTTP/" version "\r\nHost: h\r\n" fields "\r\n"
-#define GOOD "Upgrade: websocket\r\nConnection: keep-alive, Upgrade\r\nSec-WebSocket-Key: " KEY "\r\nSec-WebSocket-Version: 13\r\n"
+#define GOOD                                                                                                           \
+    "Upgrade: websocket\r\nConnection: keep-alive, Upgrade\r\nSec-WebSocket-Key: " KEY                                 \
+    "\r\nSec-WebSocket-Version: 13\r\n"
 
 static void test_requests(void **state)
 {
-    static const struct { const char *text; enum ws_fault expected; } table[] = {
+    static const struct {
+        const char *text;
+        enum ws_fault expected;
+    } table[] = {
         { HEAD("GET", "1.1", GOOD), WS_OK },
-        { HEAD("GET", "1.1", "UPGRADE: WebSocket\r\nconnection: upgrade\r\nSec-WebSocket-Key: " KEY "\r\nSec-WebSocket-Version: 13\r\n"), WS_OK },
+        { HEAD("GET", "1.1",
+               "UPGRADE: WebSocket\r\nconnection: upgrade\r\nSec-WebSocket-Key: " KEY
+               "\r\nSec-WebSocket-Version: 13\r\n"),
+          WS_OK },
         { HEAD("POST", "1.1", GOOD), WS_NOT_GET },
         { HEAD("GET", "1.0", GOOD), WS_OLD_HTTP },
         { HEAD("GET", "1.1", GOOD "Content-Length: 3\r\n"), WS_HAS_BODY },
         { HEAD("GET", "1.1", GOOD "Content-Length: 0\r\n"), WS_OK },
         { HEAD("GET", "1.1", GOOD "Transfer-Encoding: chunked\r\n"), WS_HAS_BODY },
-        { HEAD("GET", "1.1", "Connection: Upgrade\r\nSec-WebSocket-Key: " KEY "\r\nSec-WebSocket-Version: 13\r\n"), WS_NO_UPGRADE },
+        { HEAD("GET", "1.1", "Connection: Upgrade\r\nSec-WebSocket-Key: " KEY "\r\nSec-WebSocket-Version: 13\r\n"),
+          WS_NO_UPGRADE },
         { HEAD("GET", "1.1", "Upgrade: h2c\r\nConnection: Upgrade\r\n"), WS_NO_UPGRADE },
-        { HEAD("GET", "1.1", "Upgrade: websocket\r\nSec-WebSocket-Key: " KEY "\r\nSec-WebSocket-Version: 13\r\n"), WS_NO_CONNECTION },
-        { HEAD("GET", "1.1", "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"), WS_BAD_KEY },
+        { HEAD("GET", "1.1", "Upgrade: websocket\r\nSec-WebSocket-Key: " KEY "\r\nSec-WebSocket-Version: 13\r\n"),
+          WS_NO_CONNECTION },
+        { HEAD("GET", "1.1", "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"),
+          WS_BAD_KEY },
         { HEAD("GET", "1.1", GOOD "Sec-WebSocket-Key: " KEY "\r\n"), WS_BAD_KEY },
-        { HEAD("GET", "1.1", "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: c2hvcnQ=\r\nSec-WebSocket-Version: 13\r\n"), WS_BAD_KEY },
-        { HEAD("GET", "1.1", "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZR==\r\nSec-WebSocket-Version: 13\r\n"), WS_BAD_KEY },
-        { HEAD("GET", "1.1", "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: " KEY "\r\nSec-WebSocket-Version: 8\r\n"), WS_BAD_VERSION },
-        { HEAD("GET", "1.1", "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: " KEY "\r\n"), WS_BAD_VERSION },
+        { HEAD("GET", "1.1",
+               "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: c2hvcnQ=\r\nSec-WebSocket-Version: "
+               "13\r\n"),
+          WS_BAD_KEY },
+        { HEAD("GET", "1.1",
+               "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: "
+               "dGhlIHNhbXBsZSBub25jZR==\r\nSec-WebSocket-Version: 13\r\n"),
+          WS_BAD_KEY },
+        { HEAD("GET", "1.1",
+               "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: " KEY
+               "\r\nSec-WebSocket-Version: 8\r\n"),
+          WS_BAD_VERSION },
+        { HEAD("GET", "1.1", "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: " KEY "\r\n"),
+          WS_BAD_VERSION },
     };
     (void)state;
     for (size_t i = 0; i < COUNT_OF(table); i++) {
         struct arena *a = arena_new();
         struct http_request_head h = request(a, table[i].text);
         if (ws_check_request(&h) != table[i].expected)
-            fail_msg("%s: %s, expected %s", table[i].text, ws_fault_text(ws_check_request(&h)), ws_fault_text(table[i].expected));
+            fail_msg("%s: %s, expected %s", table[i].text, ws_fault_text(ws_check_request(&h)),
+                     ws_fault_text(table[i].expected));
         arena_free(a);
     }
 }
@@ -82,9 +105,14 @@ static void test_answers(void **state)
     assert_int_equal(judge("Upgrade: h2c\r\nConnection: Upgrade\r\n" ACCEPT, "websocket", KEY), WS_WRONG_UPGRADE);
     assert_int_equal(judge("Upgrade: websocket\r\n" ACCEPT, "websocket", KEY), WS_NO_CONNECTION_BACK);
     assert_int_equal(judge("Upgrade: websocket\r\nConnection: Upgrade\r\n", "websocket", KEY), WS_WRONG_ACCEPT);
-    assert_int_equal(judge("Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: AAAA\r\n", "websocket", KEY), WS_WRONG_ACCEPT);
-    assert_int_equal(judge("Upgrade: websocket\r\nConnection: Upgrade\r\n" ACCEPT ACCEPT, "websocket", KEY), WS_WRONG_ACCEPT);
-    assert_int_equal(judge("Upgrade: websocket\r\nConnection: Upgrade\r\nContent-Length: 5\r\n" ACCEPT, "websocket", KEY), WS_BODY_IN_101);
+    assert_int_equal(
+        judge("Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: AAAA\r\n", "websocket", KEY),
+        WS_WRONG_ACCEPT);
+    assert_int_equal(judge("Upgrade: websocket\r\nConnection: Upgrade\r\n" ACCEPT ACCEPT, "websocket", KEY),
+                     WS_WRONG_ACCEPT);
+    assert_int_equal(
+        judge("Upgrade: websocket\r\nConnection: Upgrade\r\nContent-Length: 5\r\n" ACCEPT, "websocket", KEY),
+        WS_BODY_IN_101);
 }
 
 static void test_other_protocols_carry_no_proof(void **state)

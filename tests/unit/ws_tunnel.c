@@ -1,8 +1,10 @@
-/* The tunnel over socket pairs: bytes, ends, back-pressure, Close frames, idleness. The loop runs in a thread of its own. */
+/* The tunnel over socket pairs: bytes, ends, back-pressure, Close frames, idleness. The loop runs in a thread of its
+ * own. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
 #include <cmocka.h>
 
 #include "ws.h"
@@ -16,7 +18,7 @@ struct scene {
     struct loop *loop;
     struct tunnels *all;
     pthread_t thread;
-    int client, backend;       /* the far ends, blocking */
+    int client, backend; /* the far ends, blocking */
     int near[2];
     struct tunnel_start start;
     struct tunnel_report report;
@@ -176,7 +178,10 @@ static void test_idle_names_the_silent_side(void **state)
     free(s);
 }
 
-struct writer { int fd; size_t n, written; };
+struct writer {
+    int fd;
+    size_t n, written;
+};
 
 static void *write_much(void *arg)
 {
@@ -219,10 +224,8 @@ static void test_a_slow_reader_stops_the_writer(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_bytes_and_half_close),
-        cmocka_unit_test(test_first_fin_ends_without_half_close),
-        cmocka_unit_test(test_close_frames_end_it_at_once),
-        cmocka_unit_test(test_idle_names_the_silent_side),
+        cmocka_unit_test(test_bytes_and_half_close),           cmocka_unit_test(test_first_fin_ends_without_half_close),
+        cmocka_unit_test(test_close_frames_end_it_at_once),    cmocka_unit_test(test_idle_names_the_silent_side),
         cmocka_unit_test(test_a_slow_reader_stops_the_writer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
