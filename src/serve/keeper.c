@@ -1,17 +1,20 @@
 /* The keeper of privileges: a small process that stays root while the server becomes User. It opens what a reload needs (a log
- * to be reopened, a low port) and hands the descriptor over. It opens logs only in folders that were named at the start, so
- * that a server that was broken into cannot make it write elsewhere. */
+ * to be reopened, a low port, a renewed certificate) and hands the descriptor over. It opens logs only in folders, and
+ * certificates and keys only by paths, that were named at the start, so that a server that was broken into cannot make it
+ * write or read elsewhere. */
 #include "server.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-enum ask { ASK_APPEND = 1, ASK_LISTEN = 2 };
+enum ask { ASK_APPEND = 1, ASK_LISTEN = 2, ASK_READ = 3 };
 struct question {
     enum ask ask;
     int backlog;
@@ -79,30 +82,76 @@ static bool folder_of(const char *path, char out[PATH_MAX])
     return realpath(slash == copy ? "/" : copy, out) != NULL;
 }
 
-static bool may_append(const struct vec *folders, const char *path)
-{
-    char folder[PATH_MAX];
+struct allowed {
+    struct vec folders;      /* to append in */
+    struct vec files;        /* to read */
+    struct vec file_folders; /* where they lay at the start, links followed */
+};
 
-    if (!folder_of(path, folder))
-        return false;
-    for (unsigned i = 0; i < folders->n; i++)
-        if (strcmp(folders->items[i], folder) == 0)
+static bool is_one_of(const struct vec *list, const char *path)
+{
+    for (unsigned i = 0; i < list->n; i++)
+        if (strcmp(list->items[i], path) == 0)
             return true;
     return false;
 }
 
-static int fulfil(const struct vec *folders, struct question *q)
+static void cut_to_folder(char *path)
+{
+    char *slash = strrchr(path, '/');
+    slash[slash == path] = '\0';
+}
+
+static bool may_append(const struct allowed *may, const char *path)
+{
+    char folder[PATH_MAX];
+    return folder_of(path, folder) && is_one_of(&may->folders, folder);
+}
+
+/* Links are followed, as a renewal moves them, but only to a file in a folder that was in use at the start. */
+static bool is_in_place(const struct allowed *may, int fd)
+{
+    char link[40], real[PATH_MAX];
+    struct stat st;
+    ssize_t n;
+
+    snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+    n = readlink(link, real, sizeof(real) - 1);
+    if (n <= 0 || real[0] != '/' || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+        return false;
+    real[n] = '\0';
+    cut_to_folder(real);
+    return is_one_of(&may->file_folders, real);
+}
+
+/* O_NONBLOCK: a FIFO put in a file's place would hold the keeper up. */
+static int open_file(const struct allowed *may, const char *path)
+{
+    int fd = is_one_of(&may->files, path) ? open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY) : -1;
+
+    if (!is_one_of(&may->files, path))
+        errno = EPERM;
+    if (fd < 0 || is_in_place(may, fd))
+        return fd;
+    close(fd);
+    errno = EPERM;
+    return -1;
+}
+
+static int fulfil(const struct allowed *may, struct question *q)
 {
     q->path[sizeof(q->path) - 1] = '\0';
     if (q->ask == ASK_LISTEN)
         return sock_listen(&q->addr, q->backlog);
-    if (q->ask == ASK_APPEND && may_append(folders, q->path))
+    if (q->ask == ASK_READ)
+        return open_file(may, q->path);
+    if (q->ask == ASK_APPEND && may_append(may, q->path))
         return open(q->path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640);
     errno = EPERM;
     return -1;
 }
 
-static _Noreturn void keep(int fd, const struct vec *folders, pid_t server)
+static _Noreturn void keep(int fd, const struct allowed *may, pid_t server)
 {
     struct question q;
 
@@ -111,7 +160,7 @@ static _Noreturn void keep(int fd, const struct vec *folders, pid_t server)
     if (getppid() != server)
         _exit(0);
     while (recv(fd, &q, sizeof(q), 0) == sizeof(q)) {
-        int opened = fulfil(folders, &q), error = opened < 0 ? errno : 0;
+        int opened = fulfil(may, &q), error = opened < 0 ? errno : 0;
         if (!send_answer(fd, error, opened))
             break;
         if (opened >= 0)
@@ -154,21 +203,38 @@ static int open_append(const char *path)
     return ask(&q);
 }
 
-bool keeper_start(struct arena *a, const struct vec *log_paths)
+int keeper_read(const char *path)
 {
-    struct vec folders = { 0 };
+    struct question q = { .ask = ASK_READ };
+
+    if (strlen(path) >= sizeof(q.path)) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    strcpy(q.path, path);
+    return ask(&q);
+}
+
+bool keeper_start(struct arena *a, const struct vec *log_paths, const struct vec *read_paths)
+{
+    struct allowed may = { .files = *read_paths };
     char folder[PATH_MAX];
     int pair[2];
     pid_t server = getpid(), pid;
 
     for (unsigned i = 0; i < log_paths->n; i++)
         if (folder_of(log_paths->items[i], folder))
-            vec_add(a, &folders, arena_strdup(a, folder));
+            vec_add(a, &may.folders, arena_strdup(a, folder));
+    for (unsigned i = 0; i < read_paths->n; i++)
+        if (realpath(read_paths->items[i], folder)) {
+            cut_to_folder(folder);
+            vec_add(a, &may.file_folders, arena_strdup(a, folder));
+        }
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0 || (pid = fork()) < 0)
         return false;
     if (pid == 0) {
         close(pair[0]);
-        keep(pair[1], &folders, server);
+        keep(pair[1], &may, server);
     }
     close(pair[1]);
     channel = pair[0];

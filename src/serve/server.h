@@ -247,6 +247,10 @@ struct server {
     const struct conf_options *options;
     struct snapshot *snapshot;
     struct tls_sites *tls;
+    struct renewal *renewal;        /* renew.c */
+    struct stapler *stapler;        /* stapler.c */
+    struct tls_warnings *warnings;  /* tls_warn.c */
+    uint64_t warn_at_ms;
     struct worker **workers;
     unsigned n_workers;
     struct sockets *sockets;        /* in use */
@@ -265,8 +269,9 @@ void sockets_cancel(struct server *s, struct sockets *k);
 unsigned sockets_count(const struct sockets *k);
 void sockets_free(struct sockets *k);
 /* privileges.c, keeper.c */
-const char *privileges_drop(const struct snapshot *s, struct arena *a);  /* NULL or why not */
-bool keeper_start(struct arena *a, const struct vec *log_paths);
+const char *privileges_drop(const struct server *s, struct arena *a);  /* NULL or why not */
+bool keeper_start(struct arena *a, const struct vec *log_paths, const struct vec *read_paths); /* of certificates and keys */
+int keeper_read(const char *path);                         /* -1 with errno */
 int keeper_listen(const struct addr *a, int backlog);      /* -1 with errno */
 /* pidfile.c */
 const char *pidfile_path(const struct snapshot *s);
