@@ -106,6 +106,8 @@ const char *ssl_site_name(struct arena *a, const struct site *s);
 /* A variable of the session ("SSL_PROTOCOL", …): asks r->peer's connection through this function, which serve sets;
  * {NULL,0} when there is no TLS or no such value. */
 extern struct span (*ssl_lookup)(const struct request *r, struct arena *a, const char *name);
+/* Can a file that stat(2) says EACCES of be opened by other means? Set by serve once privileges are dropped. */
+extern bool (*ssl_file_elsewhere)(const char *path);
 struct span ssl_session_variable(const struct request *r, const char *name); /* %{SSL_…}: nothing without TLS */
 struct span ssl_variable(const struct request *r, const char *name);     /* SSL(…), %{…}x: those of a request too */
 struct span ssl_log_variable(const struct request *r, const char *name); /* %{version}c and its kin */

@@ -3,6 +3,7 @@
 #include "names.h"
 #include "ssl_parts.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <strings.h>
 #include <sys/stat.h>
@@ -14,6 +15,8 @@ static void *field_of(const struct conf_cmd *cmd, void *settings)
 
 /* ---- files ------------------------------------------------------------------------------------------------------- */
 
+bool (*ssl_file_elsewhere)(const char *path);
+
 const char *ssl_find_file(struct conf_cmd *cmd, const char *word, const char **path)
 {
     struct stat st;
@@ -21,7 +24,8 @@ const char *ssl_find_file(struct conf_cmd *cmd, const char *word, const char **p
     *path = conf_path(cmd->arena, cmd->reading->root, word);
     if (!*path)
         return conf_fault(cmd, "%s: Invalid file path %s", cmd->row->name, word);
-    if (stat(*path, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0)
+    if (stat(*path, &st) == 0 ? S_ISREG(st.st_mode) && st.st_size > 0
+                              : errno == EACCES && ssl_file_elsewhere && ssl_file_elsewhere(*path))
         return NULL;
     return conf_fault(cmd, "%s: file '%s' does not exist or is empty", cmd->row->name, *path);
 }

@@ -47,14 +47,47 @@ struct tls_context *tls_context_hold(struct tls_context *c);
 void tls_context_drop(struct tls_context *c);
 /* What the leaf of pair i says: names (subjectAltName and CN, NUL-terminated each, malloc'd vector ended by NULL), notAfter. */
 struct tls_leaf {
-    char **names;
+    char **names;      /* those of subjectAltName first */
+    unsigned n_alternative;
     int64_t not_after; /* seconds since the epoch */
     char *serial, *kind; /* "RSA", "EC" */
 };
 bool tls_context_leaf(const struct tls_context *c, unsigned i, struct tls_leaf *leaf);
 void tls_leaf_release(struct tls_leaf *leaf);
+bool tls_name_matches(const char *pattern, const char *name); /* as modssl_X509_match_name: "*." stands for one label */
+/* How certificates, keys and ticket keys are opened where open(2) says EACCES: the keeper of privileges, set before any
+ * context is made; -1 with errno. */
+void tls_set_opener(int (*open_read)(const char *path));
 /* The OCSP answer to be stapled for the first pair: copied; NULL takes it away. Any thread. */
 void tls_context_staple(struct tls_context *c, const void *der, size_t n);
+
+/* ---- OCSP: the answer to be stapled, RFC 6960 ------------------------------------------------------------------- */
+
+/* A question about the first pair's certificate, and the reading of answers; immutable once made. NULL: who issued it is
+ * neither in the chain nor among the authorities. */
+struct tls_ocsp;
+struct tls_ocsp *tls_ocsp_new(const struct tls_context *c);
+void tls_ocsp_free(struct tls_ocsp *o);
+const char *tls_ocsp_url(const struct tls_ocsp *o);    /* the certificate's; NULL: it names none */
+const char *tls_ocsp_key(const struct tls_ocsp *o);    /* the certificate's digest */
+struct span tls_ocsp_request(const struct tls_ocsp *o); /* DER */
+enum tls_ocsp_verdict {
+    TLS_OCSP_GOOD,     /* fit to be stapled, and so says the status */
+    TLS_OCSP_BAD_CERT, /* the same, but the certificate is revoked or unknown: status, reason */
+    TLS_OCSP_REFUSED,  /* the responder's own error: status */
+    TLS_OCSP_GARBAGE,  /* it cannot be read */
+    TLS_OCSP_BASIC,    /* its inner part cannot */
+    TLS_OCSP_OTHER,    /* about another certificate */
+    TLS_OCSP_TIMES,    /* not valid now */
+    TLS_OCSP_FORGED,   /* not signed by whom it should be */
+};
+struct tls_ocsp_answer {
+    enum tls_ocsp_verdict verdict;
+    const char *status, *reason; /* static text */
+    int64_t next_update;         /* seconds since the epoch; 0: it does not say */
+};
+/* max_age_s -1: none. */
+struct tls_ocsp_answer tls_ocsp_read(const struct tls_ocsp *o, struct span der, int skew_s, int max_age_s);
 
 /* ---- streams ------------------------------------------------------------------------------------------------- */
 

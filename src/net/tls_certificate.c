@@ -292,7 +292,7 @@ static void add_address(struct names *to, const ASN1_OCTET_STRING *ip)
     to->list[to->n] = NULL;
 }
 
-static char **names_of(const X509 *x)
+static char **names_of(const X509 *x, unsigned *n_alternative)
 {
     struct names all = { base_alloc(sizeof(char *)), 0 };
     GENERAL_NAMES *names = X509_get_ext_d2i(x, NID_subject_alt_name, NULL, NULL);
@@ -307,12 +307,13 @@ static char **names_of(const X509 *x)
             add_address(&all, g->d.iPAddress);
     }
     GENERAL_NAMES_free(names);
+    *n_alternative = all.n;
     for (i = -1; (i = X509_NAME_get_index_by_NID(who, NID_commonName, i)) >= 0;)
         add_name(&all, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(who, i)));
     return all.list;
 }
 
-static int64_t seconds_of(const ASN1_TIME *when)
+int64_t tls_seconds(const ASN1_TIME *when)
 {
     ASN1_TIME *epoch = ASN1_TIME_set(NULL, 0);
     int days = 0, seconds = 0;
@@ -331,8 +332,8 @@ bool tls_context_leaf(const struct tls_context *c, unsigned i, struct tls_leaf *
         return false;
     a = arena_new();
     key = X509_get0_pubkey(c->leaves[i]);
-    *leaf =
-        (struct tls_leaf){ .names = names_of(c->leaves[i]), .not_after = seconds_of(X509_get0_notAfter(c->leaves[i])) };
+    *leaf = (struct tls_leaf){ .not_after = tls_seconds(X509_get0_notAfter(c->leaves[i])) };
+    leaf->names = names_of(c->leaves[i], &leaf->n_alternative);
     leaf->serial = base_strdup(serial(c->leaves[i], a).p);
     leaf->kind = base_strdup(key && EVP_PKEY_get0_type_name(key) ? EVP_PKEY_get0_type_name(key) : "unknown");
     arena_free(a);

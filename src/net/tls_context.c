@@ -218,6 +218,7 @@ void tls_context_drop(struct tls_context *c)
     for (unsigned i = 0; i < c->n_leaves; i++)
         X509_free(c->leaves[i]);
     free(c->leaves);
+    X509_free(c->issuer);
     free(c->alpn);
     if (c->file_key)
         OPENSSL_cleanse(c->file_key, sizeof(*c->file_key));

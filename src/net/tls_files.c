@@ -2,16 +2,53 @@
  * _crl. */
 #include "tls_impl.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <openssl/pem.h>
+#include <openssl/x509v3.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+/* ---- files ---- */
+
+static int (*open_elsewhere)(const char *path);
+
+void tls_set_opener(int (*open_read)(const char *path))
+{
+    open_elsewhere = open_read;
+}
+
+FILE *tls_open(const char *file)
+{
+    int fd = open(file, O_RDONLY | O_CLOEXEC);
+    FILE *f;
+
+    if (fd < 0 && errno == EACCES && open_elsewhere)
+        fd = open_elsewhere(file);
+    f = fd >= 0 ? fdopen(fd, "r") : NULL;
+    if (fd >= 0 && !f)
+        close(fd);
+    return f;
+}
+
+/* Why it cannot be opened is put where OpenSSL's own reasons are. */
+static BIO *open_file(const char *file)
+{
+    FILE *f = tls_open(file);
+
+    if (f)
+        return BIO_new_fp(f, BIO_CLOSE);
+    ERR_raise_data(ERR_LIB_SYS, errno, "open %s", file);
+    return NULL;
+}
 
 /* ---- certificates ---- */
 
 /* Every certificate of a file, the leaf first; NULL when there is none. */
 static STACK_OF(X509) * read_certificates(const char *file, char **error)
 {
-    BIO *in = BIO_new_file(file, "r");
+    BIO *in = open_file(file);
     STACK_OF(X509) *all = in ? sk_X509_new_null() : NULL;
     X509 *one = in ? PEM_read_bio_X509_AUX(in, NULL, NULL, NULL) : NULL;
 
@@ -44,7 +81,7 @@ static int on_passphrase(char *out, int size, int writing, void *arg)
 static EVP_PKEY *read_key(const struct tls_config *how, const char *file)
 {
     struct asking a = { how, file };
-    BIO *in = BIO_new_file(file, "r");
+    BIO *in = open_file(file);
     EVP_PKEY *key;
 
     if (!in)
@@ -62,13 +99,22 @@ static EVP_PKEY *read_key(const struct tls_config *how, const char *file)
 /* DH parameters may stand in the file of the first certificate, as mod_ssl reads them; without them OpenSSL chooses. */
 static void read_dh(struct tls_context *c, const char *file)
 {
-    BIO *in = BIO_new_file(file, "r");
+    BIO *in = open_file(file);
     EVP_PKEY *dh = in ? PEM_read_bio_Parameters(in, NULL) : NULL;
 
     if (dh && (!EVP_PKEY_is_a(dh, "DH") || SSL_CTX_set0_tmp_dh_pkey(c->ssl, dh) != 1))
         EVP_PKEY_free(dh);
     BIO_free(in);
     ERR_clear_error();
+}
+
+/* Whoever signed the first leaf: an OCSP request names it. */
+static void note_issuer(struct tls_context *c, X509 *one)
+{
+    if (c->issuer || c->n_leaves == 0 || X509_check_issued(one, c->leaves[0]) != X509_V_OK)
+        return;
+    X509_up_ref(one);
+    c->issuer = one;
 }
 
 static bool use_pair(struct tls_context *c, const struct tls_config *how, const struct tls_pair *p,
@@ -80,6 +126,8 @@ static bool use_pair(struct tls_context *c, const struct tls_config *how, const 
     bool good;
 
     c->leaves[c->n_leaves++] = leaf;
+    for (int i = 0; i < sk_X509_num(chain); i++)
+        note_issuer(c, sk_X509_value(chain, i));
     if (!key)
         return tls_say(error, "cannot read a private key from \"%s\"", key_file);
     good = SSL_CTX_use_cert_and_key(c->ssl, leaf, key, sk_X509_num(chain) ? chain : NULL, 1) == 1;
@@ -112,6 +160,8 @@ bool tls_load_chain(struct tls_context *c, const char *file, char **error)
         return false;
     while ((one = sk_X509_shift(chain)) != NULL) {
         bool own = c->n_leaves > 0 && X509_cmp(one, c->leaves[0]) == 0; /* a file that begins with the leaf */
+        if (!own)
+            note_issuer(c, one);
         if (own || SSL_CTX_add_extra_chain_cert(c->ssl, one) != 1)
             X509_free(one);
     }

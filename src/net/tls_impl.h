@@ -8,6 +8,7 @@
 #include <openssl/ssl.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 
 /* ---- contexts ---- */
 
@@ -27,6 +28,7 @@ struct tls_context {
     unsigned char id[32]; /* session id context */
     unsigned n_leaves;
     X509 **leaves;       /* one a pair */
+    X509 *issuer;        /* of the first leaf, where its chain has it; or NULL */
     unsigned char *alpn; /* as on the wire: a length before each name */
     unsigned alpn_n;
     struct ticket_key *file_key; /* NULL: those of the process */
@@ -41,7 +43,9 @@ bool tls_say(char **error, const char *format, ...) PRINTF(2, 3);
 bool tls_load_pair(struct tls_context *c, const struct tls_config *how, const struct tls_pair *p, char **error);
 bool tls_load_chain(struct tls_context *c, const char *file, char **error);
 bool tls_load_trust(struct tls_context *c, const struct tls_config *how, char **error);
+FILE *tls_open(const char *file); /* for reading; NULL with errno */
 bool tls_load_ticket_key(struct tls_context *c, const char *file, char **error);
+int64_t tls_seconds(const ASN1_TIME *when); /* since the epoch */
 void tls_use_tickets(struct tls_context *c);
 void tls_tickets_rotate(void); /* what twelve hours do, for tests */
 void tls_set_callbacks(struct tls_context *c);
@@ -101,7 +105,6 @@ void tls_handshake_go_on(struct tls_stream *t);
 void tls_handshake_free(struct tls_stream *t);
 bool tls_forgivable(int verify_error); /* an issuer that is not known: what optional_no_ca forgives */
 bool tls_check_peer(struct tls_stream *t);
-bool tls_name_matches(const char *pattern, const char *name); /* as modssl_X509_match_name: "*." stands for one label */
 void tls_session_use(struct tls_stream *t);
 int tls_on_new_session(SSL *ssl, SSL_SESSION *session);
 struct tls_session_cache *tls_session_cache_hold(struct tls_session_cache *c);

@@ -102,7 +102,7 @@ static int on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHE
 bool tls_load_ticket_key(struct tls_context *c, const char *file, char **error)
 {
     unsigned char bytes[81];
-    FILE *in = fopen(file, "re");
+    FILE *in = tls_open(file);
     size_t n = in ? fread(bytes, 1, sizeof(bytes), in) : 0, half = n == 80 ? 32 : 16;
 
     if (in)

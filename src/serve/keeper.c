@@ -1,8 +1,8 @@
 /* The keeper of privileges: a small process that stays root while the server becomes User. It opens what a reload needs (a log
- * to be reopened, a low port), hands the descriptor over, and removes the PidFile at the end. A server that was broken into
- * gets no more of it: logs are those named at the start, reached through folders opened then, and only regular files; sockets
- * are TCP on low ports. */
-#include "server.h"
+ * to be reopened, a low port, a renewed certificate), hands the descriptor over, and removes the PidFile at the end. A server
+ * that was broken into gets no more of it: logs are those named at the start, reached through folders opened then, and only
+ * regular files; certificates and keys are read by paths named then, from folders in use then; sockets are TCP on low ports. */
+#include "control.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum ask { ASK_APPEND = 1, ASK_LISTEN, ASK_UNLINK };
+enum ask { ASK_APPEND = 1, ASK_LISTEN, ASK_UNLINK, ASK_READ };
 struct question {
     enum ask ask;
     int backlog;
@@ -27,7 +27,8 @@ struct answer {
 /* A file that may be asked for: its folder is held open, so that no later link leads elsewhere. */
 struct known {
     const char *path, *base;
-    int folder; /* O_PATH; -1: not there at the start */
+    int folder;       /* O_PATH; -1: not there at the start */
+    const char *real; /* ASK_READ: the folder where the file lay at the start, links followed */
     enum ask use;
 };
 
@@ -80,6 +81,12 @@ static int receive_answer(int fd)
 static struct known *known_files;
 static unsigned n_known;
 
+static void cut_to_folder(char *path)
+{
+    char *slash = strrchr(path, '/');
+    slash[slash == path] = '\0';
+}
+
 static void know(const char *path, enum ask use)
 {
     struct known *k = &known_files[n_known];
@@ -90,7 +97,11 @@ static void know(const char *path, enum ask use)
         return;
     memcpy(folder, path, (size_t)(slash - path) + 1);
     folder[slash - path + 1] = '\0';
-    *k = (struct known){ path, slash + 1, open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC), use };
+    *k = (struct known){ path, slash + 1, open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC), NULL, use };
+    if (use == ASK_READ && realpath(path, folder)) {
+        cut_to_folder(folder);
+        k->real = base_strdup(folder);
+    }
     n_known += k->folder >= 0;
 }
 
@@ -117,6 +128,42 @@ static int append_to(const struct known *k)
     return fd;
 }
 
+static bool was_in_use(const char *folder)
+{
+    for (unsigned i = 0; i < n_known; i++)
+        if (known_files[i].real && strcmp(known_files[i].real, folder) == 0)
+            return true;
+    return false;
+}
+
+/* Links are followed, as a renewal moves them, but only to a regular file in a folder that was in use at the start. */
+static bool is_in_place(int fd)
+{
+    char link[40], real[PATH_MAX];
+    struct stat st;
+    ssize_t n;
+
+    snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+    n = readlink(link, real, sizeof(real) - 1);
+    if (n <= 0 || real[0] != '/' || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+        return false;
+    real[n] = '\0';
+    cut_to_folder(real);
+    return was_in_use(real);
+}
+
+/* O_NONBLOCK: a FIFO put in a file's place would hold the keeper up. */
+static int read_from(const struct known *k)
+{
+    int fd = open(k->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+
+    if (fd < 0 || is_in_place(fd))
+        return fd;
+    close(fd);
+    errno = EPERM;
+    return -1;
+}
+
 static int listen_on(struct addr *a, int backlog)
 {
     int port = a->sa.sa_family == AF_INET || a->sa.sa_family == AF_INET6 ? addr_port(a) : 0;
@@ -136,13 +183,13 @@ static int fulfil(struct question *q, bool *done)
     q->path[sizeof(q->path) - 1] = '\0';
     if (q->ask == ASK_LISTEN)
         return listen_on(&q->addr, q->backlog);
-    if (q->ask != ASK_APPEND && q->ask != ASK_UNLINK) {
-        errno = EINVAL;
-        return -1;
-    }
     k = find_known(q->path, q->ask);
-    if (!k || q->ask == ASK_APPEND)
-        return k ? append_to(k) : -1;
+    if (!k)
+        return -1;
+    if (q->ask == ASK_APPEND)
+        return append_to(k);
+    if (q->ask == ASK_READ)
+        return read_from(k);
     *done = unlinkat(k->folder, k->base, 0) == 0;
     return -1;
 }
@@ -159,7 +206,7 @@ static int shed_descriptors(int fd)
     return fd;
 }
 
-static _Noreturn void keep(int fd, const struct vec *logs, const char *pid_file, pid_t server)
+static _Noreturn void keep(int fd, const struct keeper_task *task, pid_t server)
 {
     struct question q;
 
@@ -169,11 +216,13 @@ static _Noreturn void keep(int fd, const struct vec *logs, const char *pid_file,
     if (getppid() != server)
         _exit(0);
     fd = shed_descriptors(fd);
-    known_files = base_alloc((logs->n + 1) * sizeof(*known_files));
-    for (unsigned i = 0; i < logs->n; i++)
-        know(logs->items[i], ASK_APPEND);
-    if (pid_file)
-        know(pid_file, ASK_UNLINK);
+    known_files = base_alloc((task->logs.n + task->files.n + 1) * sizeof(*known_files));
+    for (unsigned i = 0; i < task->logs.n; i++)
+        know(task->logs.items[i], ASK_APPEND);
+    for (unsigned i = 0; i < task->files.n; i++)
+        know(task->files.items[i], ASK_READ);
+    if (task->pid_file)
+        know(task->pid_file, ASK_UNLINK);
     while (recv(fd, &q, sizeof(q), 0) == sizeof(q)) {
         bool done = false;
         int opened = fulfil(&q, &done), error = opened < 0 && !done ? errno : 0;
@@ -229,7 +278,19 @@ static int open_append(const char *path)
     return ask(&q);
 }
 
-bool keeper_start(const struct vec *log_paths, const char *pid_file)
+int keeper_read(const char *path)
+{
+    struct question q = { .ask = ASK_READ };
+
+    if (strlen(path) >= sizeof(q.path)) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    strcpy(q.path, path);
+    return ask(&q);
+}
+
+bool keeper_start(const struct keeper_task *task)
 {
     int pair[2];
     pid_t server = getpid(), pid;
@@ -237,7 +298,7 @@ bool keeper_start(const struct vec *log_paths, const char *pid_file)
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0 || (pid = fork()) < 0)
         return false;
     if (pid == 0)
-        keep(pair[1], log_paths, pid_file, server);
+        keep(pair[1], task, server);
     close(pair[1]);
     channel = pair[0];
     log_set_opener(open_append);

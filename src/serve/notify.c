@@ -1,5 +1,5 @@
 /* systemd without its library: readiness (sd_notify(3)) and sockets handed over (sd_listen_fds(3)). */
-#include "server.h"
+#include "control.h"
 
 #include <fcntl.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* PidFile, and -k stop|restart|graceful|graceful-stop through it. */
-#include "server.h"
+#include "control.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,5 +1,6 @@
 /* Started as root: the server becomes User and Group once sockets, logs and keys are open. */
-#include "server.h"
+#include "control.h"
+#include "tls_sites.h"
 
 #include <errno.h>
 #include <grp.h>
@@ -68,10 +69,45 @@ static void add_log_paths(struct arena *a, const struct snapshot *s, struct vec 
     logs_each_path(s, a, paths);
 }
 
-const char *privileges_drop(const struct server *s, struct arena *a)
+struct paths {
+    struct arena *arena;
+    struct vec all;
+};
+
+static void add_file(void *arg, const char *path)
 {
-    const struct core_site *core = core_site_of(s->snapshot->main);
-    struct vec paths = { 0 };
+    struct paths *p = arg;
+    vec_add(p->arena, &p->all, (void *)path);
+}
+
+/* After privileges are gone: what was not in use at the start has nobody who may read it. */
+static int read_by_keeper(const char *path)
+{
+    int fd = keeper_read(path);
+
+    if (fd < 0 && errno == EPERM)
+        LOG_SERVER(LOG_UNIXD, LEVEL_ERROR, 0,
+                   "%s cannot be read as User and was not in use when weir started: restart weir to use it / "
+                   "%s は起動時に使われておらず、現在の権限では読めません。weir を再起動してください",
+                   path, path);
+    return fd;
+}
+
+static bool can_read(const char *path)
+{
+    int fd = read_by_keeper(path);
+
+    if (fd >= 0)
+        close(fd);
+    return fd >= 0;
+}
+
+const char *privileges_drop(const struct server *server, struct arena *a)
+{
+    const struct snapshot *s = server->snapshot;
+    const struct core_site *core = core_site_of(s->main);
+    struct keeper_task task = { .pid_file = server->pid_file };
+    struct paths files = { .arena = a };
 
     if (geteuid() != 0)
         return NULL;
@@ -81,8 +117,12 @@ const char *privileges_drop(const struct server *s, struct arena *a)
     }
     if (strcmp(core->user, "root") == 0 || strcmp(core->user, "#0") == 0)
         return NULL;
-    add_log_paths(a, s->snapshot, &paths);
-    if (!keeper_start(&paths, s->pid_file))
+    add_log_paths(a, s, &task.logs);
+    tls_sites_each_file(s, server->tls, add_file, &files);
+    task.files = files.all;
+    if (!keeper_start(&task))
         return "cannot start the keeper of privileges";
+    tls_set_opener(read_by_keeper);
+    ssl_file_elsewhere = can_read;
     return become(core, a);
 }

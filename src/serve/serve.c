@@ -1,5 +1,8 @@
 /* The control thread: start, signals, reload, stop. It touches no request; workers are spoken to through their loops. */
-#include "tls_sites.h"
+#include "control.h"
+#include "renew.h"
+#include "stapler.h"
+#include "tls_warn.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -107,8 +110,10 @@ static bool start_tls(struct server *s)
     char *error = NULL;
 
     s->tls = tls_sites_new(s->snapshot, &error);
-    if (s->tls)
+    if (s->tls) {
+        renewal_watch(s->renewal, s->snapshot, s->tls);
         return true;
+    }
     fprintf(stderr, "%s\nAH00016: Configuration Failed\n", error);
     LOG_SERVER(LOG_SSL, LEVEL_EMERG, 0, "%s", error);
     free(error);
@@ -146,6 +151,37 @@ static void start_workers(struct server *s)
         s->workers[i] = worker_start(s, i);
     sockets_use(s, s->starting);
     s->starting = NULL;
+}
+
+/* ---- certificates ---- */
+
+enum { DAY_MS = 86400000 };
+
+static void warn_of_expiry(struct server *s)
+{
+    tls_warn_expiry(s->warnings, s->snapshot, s->tls);
+    s->warn_at_ms = base_now_ms() + DAY_MS;
+}
+
+/* What the log is to say about the contexts that have come into use, and the OCSP answers they need. */
+static void look_after_tls(struct server *s)
+{
+    tls_warn_names(s->snapshot, s->tls);
+    warn_of_expiry(s);
+    stapler_use(&s->stapler, s->snapshot, s->tls);
+}
+
+static void renew_tls(struct server *s)
+{
+    struct tls_sites *next = renewal_turn(s->renewal, s->snapshot, s->tls);
+
+    if (!next)
+        return;
+    tls_sites_drop(s->tls);
+    s->tls = next;
+    for (unsigned i = 0; i < s->n_workers; i++)
+        worker_publish(s->workers[i], s->snapshot, next);
+    look_after_tls(s);
 }
 
 /* ---- configuration notices and reload ---- */
@@ -201,6 +237,8 @@ static void take_over(struct server *s, struct snapshot *next, struct sockets *s
     sockets_use(s, sockets);
     say_notices(next);
     say_what_needs_a_restart(old, next);
+    renewal_watch(s->renewal, next, tls);
+    look_after_tls(s);
     LOG_SERVER(LOG_MPM_EVENT, LEVEL_NOTICE, 493, "configuration %u is in charge, tunnels go on / 設定 %u に切り替えました(トンネルは継続)",
                next->generation, next->generation);
     snapshot_drop(old);
@@ -275,27 +313,51 @@ static void on_signal(struct server *s, int signal_number)
     }
 }
 
+static int sooner(int a, int b)
+{
+    return a < 0 || (b >= 0 && b < a) ? b : a;
+}
+
+static int left_ms(uint64_t when)
+{
+    uint64_t now = base_now_ms();
+    return when > now ? (int)(when - now) : 0;
+}
+
 static int wait_ms(const struct server *s)
+{
+    if (s->phase == RUNNING)
+        return sooner(renewal_wait_ms(s->renewal), left_ms(s->warn_at_ms));
+    return s->phase == DRAINING && s->drain_until_ms ? left_ms(s->drain_until_ms) : -1;
+}
+
+static void on_time(struct server *s)
 {
     uint64_t now = base_now_ms();
 
-    if (s->phase != DRAINING || !s->drain_until_ms)
-        return -1;
-    return s->drain_until_ms > now ? (int)(s->drain_until_ms - now) : 0;
+    if (s->phase == DRAINING && s->drain_until_ms && now >= s->drain_until_ms) {
+        s->phase = STOPPING;
+        each_worker(s, worker_stop);
+    }
+    if (s->phase != RUNNING)
+        return;
+    renew_tls(s);
+    if (now >= s->warn_at_ms)
+        warn_of_expiry(s);
 }
 
 static void control(struct server *s, int signals)
 {
-    struct pollfd fds[] = { { .fd = signals, .events = POLLIN }, { .fd = s->done_fd, .events = POLLIN } };
+    struct pollfd fds[] = { { .fd = signals, .events = POLLIN },
+                            { .fd = s->done_fd, .events = POLLIN },
+                            { .fd = renewal_fd(s->renewal), .events = POLLIN } };
     struct signalfd_siginfo info;
     uint64_t ended;
 
     while (s->running) {
-        int n = poll(fds, COUNT_OF(fds), wait_ms(s));
-        if (n == 0 && s->phase == DRAINING) {
-            s->phase = STOPPING;
-            each_worker(s, worker_stop);
-        }
+        fds[2].fd = s->phase == RUNNING ? renewal_fd(s->renewal) : -1;
+        poll(fds, COUNT_OF(fds), wait_ms(s));
+        on_time(s);
         while (read(signals, &info, sizeof(info)) == sizeof(info))
             on_signal(s, (int)info.ssi_signo);
         (void)!read(s->done_fd, &ended, sizeof(ended));
@@ -307,6 +369,9 @@ static void control(struct server *s, int signals)
 static void end_server(struct server *s)
 {
     each_worker(s, worker_join);
+    stapler_free(s->stapler);
+    renewal_free(s->renewal);
+    tls_warnings_free(s->warnings);
     if (s->pid_file && unlink(s->pid_file) < 0 && errno != ENOENT)
         keeper_unlink(s->pid_file);
     log_writer_stop();
@@ -327,12 +392,15 @@ static bool begin(struct server *s, enum serve_mode mode)
 
     secure_begin();
     notify_begin();
+    s->renewal = renewal_new();
+    s->warnings = tls_warnings_new();
     log_main = s->snapshot->main->log;
     if (!start_tls(s) || !start_sockets(s) || !write_pid_file(s, mode) || !drop_privileges(s))
         return false;
     log_writer_start();
     start_workers(s);
     say_notices(s->snapshot);
+    look_after_tls(s);
     LOG_SERVER(LOG_MPM_EVENT, LEVEL_NOTICE, 489, "Weir/%s configured -- resuming normal operations (%u workers, %llu files)", WEIR_VERSION,
                s->n_workers, (unsigned long long)files);
     notify_state("READY=1");
@@ -360,6 +428,8 @@ int serve_run(const struct conf_options *o, struct snapshot *snapshot, enum serv
     signals = take_signals();
     s.done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (!begin(&s, mode)) {
+        renewal_free(s.renewal);
+        tls_warnings_free(s.warnings);
         say_ready(ready_fd, 1);
         return 1;
     }

@@ -20,6 +20,7 @@ struct epoch {
     struct worker *worker;
     unsigned users; /* exchanges, and one while it is the current one */
 };
+struct server; /* control.h */
 struct epoch *epoch_hold(struct epoch *e);
 void epoch_drop(struct epoch *e);
 
@@ -239,43 +240,5 @@ void origin_release(struct origin *o);    /* a slot is free again */
 void upstream_sweep(struct worker *w);    /* idle ones past their ttl */
 void upstream_close_all(struct worker *w);
 void upstream_refresh_names(struct worker *w); /* after a reload */
-
-/* ---- server: the control thread ---------------------------------------------------------------------------------------- */
-
-struct sockets;
-struct server {
-    const struct conf_options *options;
-    struct snapshot *snapshot;
-    struct tls_sites *tls;
-    struct worker **workers;
-    unsigned n_workers;
-    struct sockets *sockets;        /* in use */
-    struct sockets *starting;       /* open, while there are no workers yet */
-    _Atomic unsigned running;       /* workers not yet ended */
-    int done_fd;                    /* eventfd: a worker ended */
-    int phase;
-    uint64_t drain_until_ms;        /* GracefulShutdownTimeout; 0: as long as it takes */
-    bool foreground_tty;
-    char *pid_file;                 /* written by us; owned */
-};
-/* sockets.c: two steps, so that a bad file changes nothing */
-struct sockets *sockets_open(struct server *s, const struct snapshot *next, char **error); /* opens what is new; *error malloc'd */
-void sockets_use(struct server *s, struct sockets *k);     /* hands them out, closes what is no longer named */
-void sockets_cancel(struct server *s, struct sockets *k);
-unsigned sockets_count(const struct sockets *k);
-void sockets_free(struct sockets *k);
-/* privileges.c, keeper.c */
-const char *privileges_drop(const struct server *s, struct arena *a);  /* NULL or why not */
-bool keeper_start(const struct vec *log_paths, const char *pid_file /* or NULL */);
-void keeper_unlink(const char *path);                      /* the PidFile that it was told of */
-int keeper_listen(const struct addr *a, int backlog);      /* -1 with errno */
-/* pidfile.c */
-const char *pidfile_path(const struct snapshot *s);
-pid_t pidfile_running(const char *path);                   /* 0: none */
-bool pidfile_write(const char *path);
-/* notify.c */
-void notify_begin(void);                                   /* before any other program is started */
-void notify_state(const char *state);                      /* nothing without NOTIFY_SOCKET */
-int notify_take_socket(const struct addr *a);              /* a socket handed over for this address, or -1 */
 
 #endif

@@ -1,5 +1,5 @@
 /* Listening sockets: one an address for each worker (SO_REUSEPORT), opened before privileges go, kept over reloads. */
-#include "server.h"
+#include "control.h"
 
 #include <errno.h>
 #include <stdlib.h>

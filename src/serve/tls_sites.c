@@ -164,19 +164,31 @@ static const struct site *site_at(const struct snapshot *s, unsigned i)
     return i == 0 ? s->main : s->sites.items[i - 1];
 }
 
+static bool has_tls(const struct site *s)
+{
+    return ssl_site_of(s)->engine; /* with certificates, or with SSLOpenSSLConfCmd Certificate: ssl_finish has seen to it */
+}
+
+static char *site_fault(const struct site *s, const char *why)
+{
+    char *text = base_alloc(1024);
+
+    snprintf(text, 1024, "AH02572: Failed to configure at least one certificate and key for %s:%d: %s", s->server_name,
+             s->server_port ? s->server_port : 443, why ? why : "");
+    return text;
+}
+
 static bool make_all(struct tls_sites *t, const struct snapshot *s, struct arena *a, char **error)
 {
     for (unsigned i = 0; i < t->n; i++) {
         const struct site *site = site_at(s, i);
         char *why = NULL;
-        if (!ssl_site_of(site)->engine || !ssl_site_of(site)->certs.n)
+        if (!has_tls(site))
             continue;
         t->of[site->id] = make(site, a, &why);
         if (t->of[site->id])
             continue;
-        *error = base_alloc(1024);
-        snprintf(*error, 1024, "AH02572: Failed to configure at least one certificate and key for %s:%d: %s", site->server_name,
-                 site->server_port ? site->server_port : 443, why ? why : "");
+        *error = site_fault(site, why);
         free(why);
         return false;
     }
@@ -240,22 +252,145 @@ static bool make_all_towards(struct tls_sites *t, const struct snapshot *s, stru
     return !b.error;
 }
 
-struct tls_sites *tls_sites_new(const struct snapshot *s, char **error)
+static struct tls_sites *empty(const struct snapshot *s)
 {
     unsigned n = s->sites.n + 1;
     struct tls_sites *t = base_alloc(sizeof(*t) + n * sizeof(*t->of));
-    struct arena *a = arena_new();
-    bool good;
 
     t->refs = 1;
     t->n = n;
-    good = make_all(t, s, a, error) && make_all_towards(t, s, a, error);
+    return t;
+}
+
+struct tls_sites *tls_sites_new(const struct snapshot *s, char **error)
+{
+    struct tls_sites *t = empty(s);
+    struct arena *a = arena_new();
+    bool good = make_all(t, s, a, error) && make_all_towards(t, s, a, error);
+
     arena_free(a);
     if (good)
         return t;
     tls_sites_drop(t);
     return NULL;
 }
+
+/* ---- files, and the same sites made anew of them ---- */
+
+static void visit_file(const char *path, tls_file_fn *visit, void *arg)
+{
+    if (path)
+        visit(arg, path);
+}
+
+static void each_file_of_site(const struct ssl_site *ssl, tls_file_fn *visit, void *arg)
+{
+    for (unsigned i = 0; i < ssl->certs.n; i++)
+        visit_file(ssl->certs.items[i], visit, arg);
+    for (unsigned i = 0; i < ssl->keys.n; i++)
+        visit_file(ssl->keys.items[i], visit, arg);
+    visit_file(ssl->chain_file, visit, arg);
+    visit_file(ssl->ticket_key_file, visit, arg);
+    visit_file(ssl->verify.ca_file, visit, arg);
+    visit_file(ssl->verify.crl_file, visit, arg);
+}
+
+static void each_file_towards(const struct ssl_proxy_part *p, tls_file_fn *visit, void *arg)
+{
+    visit_file(p->machine_file, visit, arg);
+    visit_file(p->machine_chain, visit, arg);
+    visit_file(p->verify.ca_file, visit, arg);
+    visit_file(p->verify.crl_file, visit, arg);
+}
+
+void tls_sites_each_file(const struct snapshot *s, const struct tls_sites *t, tls_file_fn *visit, void *arg)
+{
+    for (unsigned i = 0; i < t->n; i++)
+        if (has_tls(site_at(s, i)))
+            each_file_of_site(ssl_site_of(site_at(s, i)), visit, arg);
+    for (const struct towards *i = t->towards; i; i = i->next)
+        each_file_towards(&i->part, visit, arg);
+}
+
+struct change {
+    const struct map *files;
+    bool here;
+};
+
+static void look_for_change(void *arg, const char *path)
+{
+    struct change *c = arg;
+    c->here = c->here || map_get(c->files, path) != NULL;
+}
+
+static bool site_changed(const struct site *s, const struct map *files)
+{
+    struct change c = { files, false };
+    each_file_of_site(ssl_site_of(s), look_for_change, &c);
+    return c.here;
+}
+
+static void say_kept(const struct log_target *log, const char *fault)
+{
+    LOG_AT(log, LOG_SSL, LEVEL_ERROR, 0, 0, NULL,
+           "a changed certificate or key is not used, the one before stays in charge / 新しい証明書・鍵は使えません。"
+           "これまでのものを使い続けます: %s",
+           fault);
+}
+
+static void renew_site(struct tls_sites *t, const struct tls_sites *old, const struct site *s, struct arena *a)
+{
+    char *why = NULL, *fault;
+
+    t->of[s->id] = make(s, a, &why);
+    if (t->of[s->id])
+        return;
+    fault = site_fault(s, why);
+    say_kept(&s->log, fault);
+    t->of[s->id] = tls_context_hold(old->of[s->id]);
+    free(fault);
+    free(why);
+}
+
+static void renew_towards(struct tls_sites *t, const struct towards *old, const struct map *files)
+{
+    struct towards *i = base_alloc(sizeof(*i));
+    struct change c = { files, false };
+    char *why = NULL;
+
+    each_file_towards(&old->part, look_for_change, &c);
+    i->part = old->part;
+    i->context = c.here ? make_towards(&i->part, &why) : tls_context_hold(old->context);
+    if (!i->context) {
+        say_kept(&log_main, why ? why : "");
+        i->context = tls_context_hold(old->context);
+    }
+    free(why);
+    i->next = t->towards;
+    t->towards = i;
+}
+
+struct tls_sites *tls_sites_renew(const struct snapshot *s, const struct tls_sites *old, const struct map *changed)
+{
+    struct tls_sites *t = empty(s);
+    struct arena *a = arena_new();
+
+    for (unsigned i = 0; i < t->n; i++) {
+        const struct site *site = site_at(s, i);
+        if (!old->of[site->id])
+            continue;
+        if (site_changed(site, changed))
+            renew_site(t, old, site, a);
+        else
+            t->of[site->id] = tls_context_hold(old->of[site->id]);
+    }
+    for (const struct towards *i = old->towards; i; i = i->next)
+        renew_towards(t, i, changed);
+    arena_free(a);
+    return t;
+}
+
+/* ---- life ---- */
 
 struct tls_sites *tls_sites_hold(struct tls_sites *t)
 {

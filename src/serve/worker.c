@@ -1,5 +1,6 @@
 /* One thread: a loop, its listeners, clients, upstreams and tunnels. Other threads speak to it through loop_call only.
  */
+#include "control.h"
 #include "tls_sites.h"
 
 #include <signal.h>
