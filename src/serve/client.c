@@ -321,10 +321,15 @@ static void on_client_time(struct timer *t)
     };
     struct client *c = CONTAINER_OF(t, struct client, timer);
 
-    if (c->state == CLIENT_READING && c->exchange)
+    if (c->state == CLIENT_HANDSHAKING)
+        LOG_AT(&c->site->log, LOG_SSL, LEVEL_INFO, 1382, 0, c->peer.text, "Request handshake read timeout");
+    if (c->state == CLIENT_READING && c->exchange) {
         start_exchange(c, HTTP_BAD, &late);
-    else
-        client_close(c);
+        return;
+    }
+    if (c->state == CLIENT_READING)
+        stream_shutdown(c->stream);
+    client_close(c);
 }
 
 /* ---- after a request ---- */
@@ -368,6 +373,8 @@ void client_finish_exchange(struct client *c, bool keep)
 
 void client_stop_idle(struct client *c)
 {
-    if (c->state == CLIENT_READING && !c->exchange)
-        client_close(c);
+    if (c->state != CLIENT_READING || c->exchange)
+        return;
+    stream_shutdown(c->stream);
+    client_close(c);
 }

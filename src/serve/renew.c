@@ -1,6 +1,7 @@
 /* A renewed certificate is noticed by itself: inotify(7) on every folder and link of the way to each file, and a look
  * at the files once a minute for what inotify does not tell (network file systems, folders that User may not read). */
 #include "renew.h"
+#include "control.h"
 
 #include <errno.h>
 #include <limits.h>

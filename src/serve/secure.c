@@ -29,7 +29,7 @@ static void answer_plain(struct client *c)
     static const struct http_fault plain = { .status = 400,
                                              .ah = 1996,
                                              .level = LEVEL_INFO,
-                                             .reason = "SSL handshake failed: HTTP spoken on HTTPS port",
+                                             .reason = "SSL handshake failed: HTTP spoken on HTTPS port; trying to send HTML error page",
                                              .note = "You're speaking plain HTTP to an SSL-enabled server port." };
 
     c->stream = stream_tls_to_plain(c->stream, c->stream->on_ready, c);
@@ -44,6 +44,10 @@ static void say_failed(struct client *c)
 {
     char text[256];
 
+    if (tls_fault(c->stream) == TLS_ENDED) {
+        LOG_AT(&c->site->log, LOG_SSL, LEVEL_INFO, 2006, 0, c->peer.text, "SSL handshake stopped: connection was closed");
+        return;
+    }
     LOG_AT(&c->site->log, LOG_SSL, LEVEL_INFO, tls_fault_ah(c->stream), 0, c->peer.text,
            "SSL library error 1 in handshake (server %s:%d): %s", c->site->server_name, c->peer.local_port,
            tls_error(c->stream, text, sizeof(text)));
@@ -105,13 +109,26 @@ static bool compatible(const struct site *one, const struct site *other)
            same_verification(a, b);
 }
 
+static const char *policy_name(int policy)
+{
+    return policy == SSL_SNI_STRICT     ? "strict"
+           : policy == SSL_SNI_AUTHONLY ? "authonly"
+           : policy == SSL_SNI_INSECURE ? "insecure"
+                                        : "secure";
+}
+
 int secure_check_site(struct client *c, const struct site *asked, const char *host)
 {
     const char *sni = c->peer.tls ? tls_sni(c->stream) : NULL;
 
     if (!c->peer.tls)
         return 0;
-    if (!sni && ssl_site_of(c->site)->strict_sni) {
+    if (sni && !host) {
+        LOG_AT(&asked->log, LOG_SSL, LEVEL_ERROR, 2031, 0, c->peer.text,
+               "Hostname %s provided via SNI, but no hostname provided in HTTP request", sni);
+        return 400;
+    }
+    if (!sni && (ssl_site_of(c->site)->strict_sni || ssl_site_of(asked)->strict_sni)) {
         LOG_AT(&asked->log, LOG_SSL, LEVEL_ERROR, 2033, 0, c->peer.text,
                "No hostname was provided via SNI for a name based virtual host");
         return 403;
@@ -119,8 +136,10 @@ int secure_check_site(struct client *c, const struct site *asked, const char *ho
     if (asked == c->tls_site || compatible(asked, c->tls_site))
         return 0;
     LOG_AT(&asked->log, LOG_SSL, LEVEL_ERROR, 2032, 0, c->peer.text,
-           "Hostname %s provided via SNI and hostname %s provided via HTTP have no compatible SSL setup",
-           sni ? sni : "(none)", host ? host : "(none)");
+           "Hostname %s %s and hostname %s provided via HTTP have no compatible SSL setup for policy '%s'",
+           sni ? sni : c->tls_site->server_name,
+           sni ? "provided via SNI" : "(default host as no SNI was provided)", host ? host : "(none)",
+           policy_name(ssl_site_of(asked)->sni_policy));
     return 421;
 }
 
