@@ -87,7 +87,7 @@ static void put_number(struct buf *out, uint64_t n)
 static void put_clf_time(struct buf *out, int64_t seconds)
 {
     static _Thread_local int64_t cached = INT64_MIN;
-    static _Thread_local char text[48];
+    static _Thread_local char text[96];
     static const char months[][4] = {
         "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"
     };
