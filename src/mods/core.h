@@ -17,8 +17,8 @@ conf_set_fn core_set_server_root, core_set_runtime_dir, core_set_user, core_set_
 /* core_site.c: names, time-outs and limits of a site */
 conf_set_fn core_set_server_name, core_set_server_alias, core_set_document_root, core_set_timeout,
     core_set_keepalive_timeout, core_set_max_keepalive, core_set_limit_line, core_set_limit_fields,
-    core_set_limit_field_size, core_set_max_ranges, core_set_trace, core_set_encoded_slashes, core_set_physical_port,
-    core_set_protocol_options;
+    core_set_limit_field_size, core_set_max_ranges, core_set_max_redirects, core_set_trace, core_set_encoded_slashes,
+    core_set_physical_port, core_set_protocol_options;
 
 /* core_place.c: what sections may set */
 conf_set_fn core_set_error_document, core_set_handler, core_set_limit_body, core_set_canonical_name, core_set_signature;

@@ -62,6 +62,8 @@ const struct directive core_directives[] = {
       "Limit (0 = unlimited) on max number of header fields in a request message" },
     { "LimitRequestFieldsize", IN_SITES, ARGS_1, core_set_limit_field_size, SITE(limit_field_size),
       "Limit on maximum size of an HTTP request header field" },
+    { "LimitInternalRecursion", IN_SITES, ARGS_12, core_set_max_redirects, SITE(max_redirects),
+      "maximum recursion depth of internal redirects and subrequests" },
     { "MaxRanges", IN_SITES, ARGS_1, core_set_max_ranges, SITE(max_ranges),
       "Maximum number of Ranges in a request before returning the entire resource, or 0 for unlimited" },
     { "TraceEnable", IN_SITES, ARGS_1, core_set_trace, SITE(trace),
@@ -229,8 +231,6 @@ const struct directive core_directives[] = {
           WHY_HTTP2),
     INERT("ServerPath", IN_SITES, ARGS_1, "The pathname the server can be reached at",
           "hosts are told apart by their names / ホストは名前で区別します"),
-    INERT("LimitInternalRecursion", IN_SITES, ARGS_12, "maximum recursion depth of internal redirects and subrequests",
-          "an ErrorDocument is followed once / ErrorDocument は一度だけたどります"),
     /* Refused. */
     REFUSED("SetOutputFilter", ANYWHERE, WHY_ANSWERS),
     REFUSED("SetInputFilter", ANYWHERE, WHY_ANSWERS),

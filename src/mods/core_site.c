@@ -127,6 +127,19 @@ const char *core_set_limit_field_size(struct conf_cmd *cmd, void *settings, int 
     return set_limit(cmd, &((struct core_site *)settings)->limit_field_size, argv[0], "");
 }
 
+const char *core_set_max_redirects(struct conf_cmd *cmd, void *settings, int argc, char **argv)
+{
+    struct core_site *s = settings;
+
+    (void)cmd;
+    s->max_redirects = core_number(argv[0]);
+    if (s->max_redirects <= 0)
+        return "The recursion limit must be greater than zero.";
+    if (argc > 1 && argv[1] && core_number(argv[1]) <= 0)
+        return "The subrequest recursion limit must be greater than zero.";
+    return NULL;
+}
+
 const char *core_set_max_ranges(struct conf_cmd *cmd, void *settings, int argc, char **argv)
 {
     static const struct core_word words[] = { { "none", -1 }, { "default", 200 }, { "unlimited", 0 } };

@@ -41,7 +41,10 @@ struct request {
     struct http_fields out, err_out;              /* response headers: onsuccess and always tables */
     struct http_fields trailers_in, trailers_out; /* %{..}^ti, %{..}^to */
     const char *error_text;                       /* proxy's "Reason", goes into the error page */
-    const struct request *previous;               /* before an internal redirect (ErrorDocument); NULL */
+    const char *redirect;                         /* a module asks for an internal redirect: path?query; NULL */
+    const struct request *previous;               /* before an internal redirect or ErrorDocument; NULL */
+    const char *client_ip;                        /* whom the request is from: the peer, or whom mod_remoteip found */
+    struct span client_address;                   /* the same, 4 or 16 bytes; p NULL for a unix socket */
     char id[28];                                  /* what %L and the error log call it */
     bool *logged;                                 /* becomes true with its first line in the error log; or NULL */
     int64_t begun_us;                             /* wall clock, first byte of the request */
@@ -52,8 +55,13 @@ struct request {
     bool keepalive, aborted;      /* %X */
     bool header_only;             /* HEAD */
 };
+void request_set_peer(struct request *r,
+                      const struct peer_info *peer); /* who is the client, too, until a module knows better */
 const char *request_env(const struct request *r, const char *name); /* NULL when unset */
 void request_set_env(struct request *r, const char *name, const char *value);
+/* After an internal redirect: each NAME becomes REDIRECT_NAME, and REDIRECT_STATUS is what was (rename_original_env).
+ */
+void request_rename_env(struct request *r);
 /* The site's, or the place's LogLevel on it: then valid until the next call on this thread. */
 const struct log_target *request_log(const struct request *r);
 const char *request_filename(const struct request *r); /* r->filename: "proxy:URL", or DocumentRoot and path; NULL */
@@ -107,6 +115,7 @@ struct core_site {        /* ints are flags or enums of the words above; µs whe
     int limit_line, limit_fields, limit_field_size, max_ranges;
     int merge_slashes, encoded_slashes /* enum http_slashes */, http_unsafe, methods_registered, no_http09, strict_host;
     int canonical_physical_port, buffered_logs;
+    int max_redirects; /* LimitInternalRecursion: internal redirects of one request */
     int64_t header_first_us, header_max_us, body_first_us, body_max_us; /* RequestReadTimeout; 0 none */
     int64_t handshake_first_us, handshake_max_us;
     int header_rate, body_rate, handshake_rate; /* bytes a second that extend it */

@@ -85,7 +85,7 @@ static void add_forwarded(struct request *r, struct http_fields *f, struct span 
 {
     if (!proxy_place_of(r->place)->add_headers)
         return;
-    merge_all(r->arena, f, "X-Forwarded-For", r->peer->ip);
+    merge_all(r->arena, f, "X-Forwarded-For", r->client_ip);
     if (host.p)
         merge_all(r->arena, f, "X-Forwarded-Host", arena_span(r->arena, host));
     merge_all(r->arena, f, "X-Forwarded-Server", r->site->server_name);

@@ -2,6 +2,15 @@
  * ap_construct_url, set_banner. */
 #include "mods.h"
 
+void request_set_peer(struct request *r, const struct peer_info *peer)
+{
+    r->peer = peer;
+    r->client_ip = peer->ip;
+    r->client_address = (struct span){ 0 };
+    if (peer->family)
+        r->client_address = (struct span){ (const char *)peer->address, peer->family == 4 ? 4 : 16 };
+}
+
 /* ---- environment ----------------------------------------------------------------------------------------------- */
 
 const char *request_env(const struct request *r, const char *name)
@@ -17,6 +26,18 @@ void request_set_env(struct request *r, const char *name, const char *value)
         http_fields_set(r->arena, &r->env, arena_strdup(r->arena, name), span_of(arena_strdup(r->arena, value)));
     else
         http_fields_remove(&r->env, name);
+}
+
+void request_rename_env(struct request *r)
+{
+    struct http_fields before = r->env;
+
+    r->env = (struct http_fields){ 0 };
+    HTTP_EACH_FIELD(f, &before)
+    request_set_env(r, arena_concat(r->arena, "REDIRECT_", arena_span(r->arena, f->name), NULL),
+                    arena_span(r->arena, f->value));
+    request_set_env(r, "REDIRECT_STATUS",
+                    arena_printf(r->arena, "%d", r->previous->status ? r->previous->status : 200));
 }
 
 /* ---- log --------------------------------------------------------------------------------------------------------- */

@@ -75,7 +75,7 @@ static int check_requirement(struct request *r, const struct ssl_requirement *q)
         return forbid(r);
     }
     REQUEST_LOG(r, LOG_SSL, LEVEL_INFO, 2266, "Access to %s denied for %s (requirement expression not fulfilled)", file,
-                r->peer->ip);
+                r->client_ip);
     REQUEST_LOG(r, LOG_SSL, LEVEL_INFO, 2228, "Failed expression: %s", q->text);
     REQUEST_LOG(r, LOG_SSL, LEVEL_ERROR, 2229, "access to %s failed, reason: %s", file,
                 "SSL requirement expression not fulfilled");

@@ -110,7 +110,7 @@ static struct span give_false(const struct request *r, const char *name)
 static struct span give_address(const struct request *r, const char *name)
 {
     (void)name; /* REMOTE_HOST too: no name is looked up */
-    return span_of(r->peer->ip);
+    return span_of(r->client_ip);
 }
 
 static struct span give_remote_port(const struct request *r, const char *name)

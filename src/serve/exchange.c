@@ -28,7 +28,7 @@ struct exchange *exchange_new(struct client *c)
     ex->r.snapshot = ex->epoch->snapshot;
     ex->r.site = c->site;
     ex->r.place = &c->site->place;
-    ex->r.peer = &c->peer;
+    request_set_peer(&ex->r, &c->peer);
     ex->r.uri = "";
     ex->r.logged = &ex->logged;
     ex->r.begun_ms = loop_now(c->worker->loop);
@@ -59,7 +59,7 @@ static void answer_here(struct exchange *ex)
 {
     const char *path = reply_own(ex);
     if (path)
-        request_restart(ex, path);
+        request_show(ex, path);
 }
 
 static enum step_result take_step(struct exchange *ex)
@@ -70,7 +70,7 @@ static enum step_result take_step(struct exchange *ex)
         result = ex->resume_how;
     if (result == STEP_DONE)
         return result;
-    ex->resumed = false;
+    ex->resumed = false; /* STEP_AGAIN has set the step */
     if (result == STEP_NEXT)
         ex->step++;
     else if (result == STEP_REPLY)
@@ -204,7 +204,7 @@ static void client_too_slow(struct exchange *ex)
         REQUEST_LOG_OS(&ex->r, LOG_PROXY_HTTP, LEVEL_ERROR, 1095, ETIMEDOUT,
                        "request body failed to %s:%d from %s: the client sent nothing in time / "
                        "クライアントが本文を時間内に送りませんでした",
-                       ex->r.proxy ? ex->r.proxy->host : "-", ex->r.proxy ? ex->r.proxy->port : 0, ex->r.peer->ip);
+                       ex->r.proxy ? ex->r.proxy->host : "-", ex->r.proxy ? ex->r.proxy->port : 0, ex->r.client_ip);
         exchange_fail(ex, 408);
     } else {
         REQUEST_LOG_OS(&ex->r, LOG_CORE, LEVEL_INFO, 0, ETIMEDOUT,

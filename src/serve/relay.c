@@ -10,59 +10,6 @@
 
 static const struct http_limits trailer_limits = { .line = 8190, .fields = 100, .field_size = 8190 };
 
-static void add_chunk(struct buf *out, struct span payload)
-{
-    char head[20];
-    size_t n = http_chunk_head(payload.n, head);
-
-    buf_add(out, head, n);
-    buf_add(out, payload.p, payload.n);
-    buf_add(out, "\r\n", 2);
-}
-
-/* Fields that frame, route or authenticate have no meaning after the body (RFC 9110 6.5.1). */
-static bool may_trail(struct span name)
-{
-    static const char *const never[] = { "Content-Length",
-                                         "Transfer-Encoding",
-                                         "Host",
-                                         "Connection",
-                                         "Trailer",
-                                         "TE",
-                                         "Upgrade",
-                                         "Keep-Alive",
-                                         "Content-Encoding",
-                                         "Content-Type",
-                                         "Content-Range",
-                                         "Authorization",
-                                         "Set-Cookie",
-                                         "Cookie",
-                                         "Forwarded",
-                                         "Via",
-                                         "X-Real-IP",
-                                         "Expect",
-                                         "Range" };
-    if (span_istarts(name, SPAN("X-Forwarded-")) || span_istarts(name, SPAN("Proxy-")))
-        return false;
-    for (size_t i = 0; i < COUNT_OF(never); i++)
-        if (span_ieq_str(name, never[i]))
-            return false;
-    return true;
-}
-
-static void add_last_chunk(struct buf *out, const struct http_fields *trailers)
-{
-    buf_adds(out, "0\r\n");
-    HTTP_EACH_FIELD(f, trailers)
-    if (may_trail(f->name)) {
-        buf_add(out, f->name.p, f->name.n);
-        buf_add(out, ": ", 2);
-        buf_add(out, f->value.p, f->value.n);
-        buf_add(out, "\r\n", 2);
-    }
-    buf_adds(out, "\r\n");
-}
-
 /* One piece out of `in`: payload, or the end with its trailers. HTTP_MORE: nothing to be had without more bytes. */
 static enum http_parse take_piece(struct arena *a, struct http_body *body, struct buf *in, struct span *payload,
                                   struct http_fields *trailers)
@@ -122,7 +69,7 @@ static enum http_parse move_request_piece(struct exchange *ex)
     if (result != HTTP_DONE)
         return result;
     if (payload.n && ex->body.framing == HTTP_CHUNKED)
-        add_chunk(out, payload);
+        chunk_add(out, payload);
     else
         buf_add(out, payload.p, payload.n);
     ex->r.bytes_in += payload.n;
@@ -131,7 +78,7 @@ static enum http_parse move_request_piece(struct exchange *ex)
         ex->body_done = true;
         ex->r.trailers_in = trailers;
         if (ex->body.framing == HTTP_CHUNKED)
-            add_last_chunk(out, &trailers);
+            chunk_add_last(out, &trailers);
     }
     return HTTP_DONE;
 }
@@ -233,30 +180,8 @@ static void let_upstream_go(struct exchange *ex)
 
 static void end_answer(struct exchange *ex, const struct http_fields *trailers)
 {
-    struct buf *out = &ex->client->out;
-    size_t before = buf_len(out);
-
-    ex->r.trailers_out = *trailers;
-    if (ex->chunked)
-        add_last_chunk(out, trailers);
-    ex->r.bytes_out += buf_len(out) - before;
-    ex->reply = REPLY_COMPLETE;
+    sink_end(ex, trailers);
     let_upstream_go(ex);
-}
-
-static void add_payload(struct exchange *ex, struct span payload)
-{
-    struct buf *out = &ex->client->out;
-    size_t before = buf_len(out);
-
-    if (!payload.n || ex->r.header_only)
-        return;
-    if (ex->chunked)
-        add_chunk(out, payload);
-    else
-        buf_add(out, payload.p, payload.n);
-    ex->r.bytes_out += buf_len(out) - before;
-    ex->r.body_out += payload.n;
 }
 
 static enum http_parse move_answer_piece(struct exchange *ex)
@@ -268,7 +193,7 @@ static enum http_parse move_answer_piece(struct exchange *ex)
 
     if (result != HTTP_DONE)
         return result;
-    add_payload(ex, payload);
+    sink_write(ex, payload);
     rewind_empty(&ex->upstream->in);
     if (is_end(&ex->answer_body, was_done))
         end_answer(ex, &trailers);

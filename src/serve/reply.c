@@ -181,13 +181,10 @@ const char *reply_own(struct exchange *ex)
     ex->answer_body.framing = HTTP_LENGTH;
     relay_discard_request(ex); /* what is here of a body need not cost the connection */
     reply_head(ex);
-    if (!has_no_body(ex)) {
-        buf_add(&ex->client->out, buf_head(&page), buf_len(&page));
-        r->bytes_out += buf_len(&page);
-        r->body_out += buf_len(&page);
-    }
+    if (!has_no_body(ex))
+        sink_write(ex, buf_span(&page));
+    sink_end(ex, &(struct http_fields){ 0 });
     buf_release(&page);
-    ex->reply = REPLY_COMPLETE;
     return NULL;
 }
 

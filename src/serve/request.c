@@ -138,8 +138,13 @@ static enum step_result frame_body(struct exchange *ex)
 
 /* ---- where it goes, and whether it may ---- */
 
+static enum step_result redirect_internally(struct exchange *ex);
+
+/* What a module decided: an answer (a status), another path (r->redirect), or nothing. */
 static enum step_result status_or_next(struct exchange *ex, int status)
 {
+    if (ex->r.redirect)
+        return redirect_internally(ex);
     if (!status)
         return STEP_NEXT;
     ex->r.status = status;
@@ -362,8 +367,11 @@ void request_reconnect(struct exchange *ex)
     exchange_run(ex);
 }
 
-/* ErrorDocument /path: GET it through the same site, as ap_internal_redirect does. */
-void request_restart(struct exchange *ex, const char *path)
+/* ---- once more, with another path ---- */
+
+/* httpd's internal_internal_redirect: the same request, from the walk on; what it was is r->previous. The response
+ * fields gathered so far are dropped but for the err_out ones, and variables are kept as REDIRECT_NAME. */
+static void restart(struct exchange *ex, const char *path)
 {
     struct request *r = &ex->r;
     struct request *before = arena_copy(r->arena, r, sizeof(*r));
@@ -371,22 +379,51 @@ void request_restart(struct exchange *ex, const char *path)
 
     ASSERT(walk_locations == steps[STEP_WALK].run);
     r->previous = before;
+    r->redirect = NULL;
     r->uri = query ? arena_strndup(r->arena, path, (size_t)(query - path)) : path;
     r->args = query ? span_of(query + 1) : (struct span){ 0 };
     r->unparsed_uri = span_of(path);
-    if (!r->header_only)
-        r->head.method = SPAN("GET");
     r->place = &r->site->place;
     r->proxy = NULL;
+    r->handler = NULL;
     r->status = 0;
     r->out = (struct http_fields){ 0 };
+    request_rename_env(r);
+    ex->step = STEP_WALK;
+}
+
+/* ErrorDocument /path, as ap_die does: a GET without a body through the same site. */
+void request_show(struct exchange *ex, const char *path)
+{
+    restart(ex, path);
+    if (!ex->r.header_only)
+        ex->r.head.method = SPAN("GET");
     ex->answer_seen = false;
     ex->keep = ex->keep && ex->body_done;
     ex->body = (struct http_body){ .framing = HTTP_NO_BODY, .done = true };
     if (!ex->body_done) /* what the client still sends belongs to the request that failed */
-        r->keepalive = false;
+        ex->r.keepalive = false;
     ex->body_done = true;
     ex->deaf = ex->hold_body = ex->http_continue = ex->retried = false;
     ex->interim = 0;
-    ex->step = STEP_WALK;
+}
+
+/* ap_internal_redirect: method and body stay. */
+static enum step_result redirect_internally(struct exchange *ex)
+{
+    int most = core_site_of(ex->r.site)->max_redirects, n = 0;
+
+    for (const struct request *r = ex->r.previous; r; r = r->previous)
+        n++;
+    if (n < most) {
+        restart(ex, ex->r.redirect);
+        return STEP_AGAIN;
+    }
+    REQUEST_LOG(&ex->r, LOG_CORE, LEVEL_ERROR, 124,
+                "Request exceeded the limit of %d internal redirects due to probable configuration error. Use "
+                "'LimitInternalRecursion' to increase the limit if necessary. Use 'LogLevel debug' to get a backtrace.",
+                most);
+    ex->r.redirect = NULL;
+    ex->r.status = 500;
+    return STEP_REPLY;
 }

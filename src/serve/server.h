@@ -39,18 +39,19 @@ struct worker {
     struct timer accept_pause; /* descriptors ran out */
     struct timer sweep;        /* keep-alive connections of upstreams, origins out of use */
     struct server *server;
-    bool draining;             /* graceful-stop: no new work, ends when the last tunnel and client are gone */
+    bool draining; /* graceful-stop: no new work, ends when the last tunnel and client are gone */
     unsigned long accepted;
 };
 
 struct worker *worker_start(struct server *server, unsigned id);
-void worker_publish(struct worker *w, struct snapshot *s, struct tls_sites *tls); /* any thread; takes references of its own */
+void worker_publish(struct worker *w, struct snapshot *s,
+                    struct tls_sites *tls);                         /* any thread; takes references of its own */
 void worker_listen(struct worker *w, int fd, const struct addr *a); /* any thread; takes fd */
-void worker_unlisten(struct worker *w, const struct addr *a);     /* any thread */
-void worker_drain(struct worker *w);                              /* any thread: graceful-stop */
-void worker_stop(struct worker *w);                               /* any thread: everything ends now */
+void worker_unlisten(struct worker *w, const struct addr *a);       /* any thread */
+void worker_drain(struct worker *w);                                /* any thread: graceful-stop */
+void worker_stop(struct worker *w);                                 /* any thread: everything ends now */
 void worker_join(struct worker *w);
-void worker_check_drained(struct worker *w);                      /* a client or tunnel ended */
+void worker_check_drained(struct worker *w); /* a client or tunnel ended */
 
 /* listen.c */
 struct listener {
@@ -78,133 +79,146 @@ struct client {
     struct worker *worker;
     struct stream *stream;
     struct link link;
-    struct timer timer;        /* head time-out, keep-alive, lingering; the exchange's own while busy */
+    struct timer timer; /* head time-out, keep-alive, lingering; the exchange's own while busy */
     struct buf in, out;
     struct http_scan scan;
-    struct exchange *exchange; /* while busy */
+    struct exchange *exchange;        /* while busy */
     const struct site_choice *choice; /* the sites of its local address */
-    struct site *site;         /* the address's first: limits and time-outs before a Host is known */
-    const struct site *tls_site; /* whom the handshake was for; NULL without TLS */
-    struct epoch *epoch;       /* holds site alive */
-    uint64_t head_begun_ms;    /* when the head's first byte came, or the connection */
+    struct site *site;                /* the address's first: limits and time-outs before a Host is known */
+    const struct site *tls_site;      /* whom the handshake was for; NULL without TLS */
+    struct epoch *epoch;              /* holds site alive */
+    uint64_t head_begun_ms;           /* when the head's first byte came, or the connection */
     uint64_t head_bytes;
     uint64_t linger_until_ms;
     struct peer_info peer;
-    struct task next;          /* more to do after the others' events: a pipelined request, a body's next pieces */
-    bool half_closed;          /* its FIN was read */
+    struct task next; /* more to do after the others' events: a pipelined request, a body's next pieces */
+    bool half_closed; /* its FIN was read */
 };
 void client_accept(struct worker *w, int fd, const struct addr *peer);
 void client_close(struct client *c);
-void client_begin(struct client *c);                 /* the connection stands: heads may come */
+void client_begin(struct client *c); /* the connection stands: heads may come */
 void client_refuse(struct client *c, const struct http_fault *fault);
-void client_stop_idle(struct client *c);            /* draining: close when between requests */
+void client_stop_idle(struct client *c);                  /* draining: close when between requests */
 void client_finish_exchange(struct client *c, bool keep); /* next request, or the end */
-struct stream *client_release(struct client *c);    /* gives its stream to a tunnel and frees the rest */
-bool client_fill(struct client *c);                 /* reads once into in; false: end or failure (half_closed says which) */
-int client_flush(struct client *c);                 /* 1 all out, 0 waiting, -1 failed */
+struct stream *client_release(struct client *c);          /* gives its stream to a tunnel and frees the rest */
+bool client_fill(struct client *c); /* reads once into in; false: end or failure (half_closed says which) */
+int client_flush(struct client *c); /* 1 all out, 0 waiting, -1 failed */
 
 /* secure.c: TLS in front */
 struct stream *secure_accept(struct client *c, int fd, struct tls_context *t, void (*on_ready)(struct stream *));
-void secure_handshake_over(struct client *c);              /* it stands, or it failed: said in the log, the client closed */
+void secure_handshake_over(struct client *c); /* it stands, or it failed: said in the log, the client closed */
 int secure_check_site(struct client *c, const struct site *asked, const char *host); /* 0, 403 or 421 */
-void secure_begin(void);                                   /* once: SSL_* variables are looked up in clients' streams */
+void secure_begin(void); /* once: SSL_* variables are looked up in clients' streams */
 /* secure_peer.c: TLS on a connected stream to a backend; it becomes the new one's (NULL: it is gone, errno) */
-struct stream *secure_connect(struct exchange *ex, struct stream *tcp, struct origin *o, void (*on_ready)(struct stream *), void *owner);
+struct stream *secure_connect(struct exchange *ex, struct stream *tcp, struct origin *o,
+                              void (*on_ready)(struct stream *), void *owner);
 int secure_connect_failed(struct exchange *ex, const struct stream *s); /* said in the log; the status */
 
 /* ---- exchange: a request on its way ---------------------------------------------------------------------------- */
 
-enum step_result { STEP_NEXT, STEP_WAIT, STEP_REPLY /* an answer of our own: r.status */, STEP_DONE /* the exchange is gone */ };
+enum step_result {
+    STEP_NEXT,
+    STEP_AGAIN, /* ex->step was set: from there on */
+    STEP_WAIT,  /* for exchange_resume */
+    STEP_REPLY, /* an answer of our own: r.status */
+    STEP_DONE   /* the exchange is gone */
+};
 enum reply_state { REPLY_NONE, REPLY_BEGUN, REPLY_COMPLETE };
 #define EXCHANGE_MAGIC 0x45584331u
 struct upstream;
 struct exchange {
     uint32_t magic;
     unsigned step;
-    bool running, resumed;          /* exchange_resume came while a step ran: resume_how */
+    bool running, resumed; /* exchange_resume came while a step ran: resume_how */
     enum step_result resume_how;
     struct arena *arena;
     struct client *client;
     struct worker *worker;
     struct epoch *epoch;
     struct request r;
-    bool logged;                    /* r.logged */
+    bool logged; /* r.logged */
     /* the request's body */
-    struct http_body body;          /* decoder of what the client sends */
-    bool body_done;                 /* all of it was taken */
-    bool deaf;                      /* the backend takes no more of it */
-    bool hold_body;                 /* ping=: wait for the backend's 100 first */
+    struct http_body body; /* decoder of what the client sends */
+    bool body_done;        /* all of it was taken */
+    bool deaf;             /* the backend takes no more of it */
+    bool hold_body;        /* ping=: wait for the backend's 100 first */
     uint64_t body_begun_ms;
     /* the answer */
     struct http_response_head answer;
     struct http_body answer_body;
     bool answer_seen;
-    unsigned interim;               /* 1xx answers so far */
+    unsigned interim; /* 1xx answers so far */
     enum reply_state reply;
-    bool keep;                      /* the client connection takes another request */
-    bool chunked;                   /* the reply goes out in chunks */
-    bool http_continue;             /* the client waits for a 100 */
+    bool keep;          /* the client connection takes another request */
+    bool chunked;       /* the reply goes out in chunks */
+    bool http_continue; /* the client waits for a 100 */
     /* the backend */
-    struct connect *connect;        /* while a connection is made */
+    struct connect *connect; /* while a connection is made */
     struct upstream *upstream;
     bool retried;
-    struct timer timer;             /* whom it waits for is asked when it fires */
-    struct timer abort;             /* grace after the client's FIN */
+    struct timer timer; /* whom it waits for is asked when it fires */
+    struct timer abort; /* grace after the client's FIN */
 };
 struct exchange *exchange_new(struct client *c);
-void exchange_free(struct exchange *ex);                   /* lets go of everything but the client */
-void exchange_begin(struct exchange *ex);                  /* its head is whole */
+void exchange_free(struct exchange *ex);                                   /* lets go of everything but the client */
+void exchange_begin(struct exchange *ex);                                  /* its head is whole */
 void exchange_refuse(struct exchange *ex, const struct http_fault *fault); /* its head is bad, or late (408) */
-void exchange_run(struct exchange *ex);                    /* from its step on, until it waits or is gone */
+void exchange_run(struct exchange *ex);                          /* from its step on, until it waits or is gone */
 void exchange_resume(struct exchange *ex, enum step_result how); /* what a step waited for came */
 /* An answer of our own from wherever the exchange is; when a head is out already, the connection ends instead. */
 void exchange_fail(struct exchange *ex, int status);
-void exchange_on_client(struct exchange *ex);              /* its client is readable, writable or gone */
-void exchange_abort(struct exchange *ex);                  /* the client is gone: log, drop the backend, close */
-void exchange_complete(struct exchange *ex);               /* the whole reply is in client->out: flush, log, next request */
-void exchange_settle(struct exchange *ex);                 /* complete it, or arm its timer */
-void exchange_arm(struct exchange *ex);                    /* the timer, for whom it waits now */
+void exchange_on_client(struct exchange *ex); /* its client is readable, writable or gone */
+void exchange_abort(struct exchange *ex);     /* the client is gone: log, drop the backend, close */
+void exchange_complete(struct exchange *ex);  /* the whole reply is in client->out: flush, log, next request */
+void exchange_settle(struct exchange *ex);    /* complete it, or arm its timer */
+void exchange_arm(struct exchange *ex);       /* the timer, for whom it waits now */
 bool exchange_waits_for_client(const struct exchange *ex);
 
 /* request.c */
-enum step_result request_step(struct exchange *ex);        /* runs the step it stands at */
-void request_reconnect(struct exchange *ex);               /* from the connect on, with a fresh connection */
-void request_restart(struct exchange *ex, const char *path); /* internal redirect: GET path from the walk on */
+enum step_result request_step(struct exchange *ex);       /* runs the step it stands at */
+void request_reconnect(struct exchange *ex);              /* from the connect on, with a fresh connection */
+void request_show(struct exchange *ex, const char *path); /* ErrorDocument: GET path instead, from the walk on */
 
 /* reply.c: heads and answers of our own */
-void reply_head(struct exchange *ex);                      /* status line and fields of ex->r into client->out; framing chosen */
-const char *reply_own(struct exchange *ex);                /* a whole answer for r.status; or a local path to redirect to */
+void reply_head(struct exchange *ex);       /* status line and fields of ex->r into client->out; framing chosen */
+const char *reply_own(struct exchange *ex); /* a whole answer for r.status; or a local path to redirect to */
 void reply_interim(struct exchange *ex, const struct http_response_head *h);
+/* sink.c: an answer's body, whatever its source, framed for the client; a body may be dropped there (HEAD) */
+void sink_write(struct exchange *ex, struct span payload);
+void sink_end(struct exchange *ex, const struct http_fields *trailers);   /* the whole reply is in client->out then */
+void chunk_add(struct buf *out, struct span payload);                     /* the payload as one chunk */
+void chunk_add_last(struct buf *out, const struct http_fields *trailers); /* less what must not follow a body */
 /* relay.c: bodies; both may end the exchange: false then */
-bool relay_request(struct exchange *ex);                   /* client -> backend, as far as it goes */
-bool relay_response(struct exchange *ex);                  /* backend -> client */
-void relay_discard_request(struct exchange *ex);           /* what of the body is here already is dropped */
+bool relay_request(struct exchange *ex);         /* client -> backend, as far as it goes */
+bool relay_response(struct exchange *ex);        /* backend -> client */
+void relay_discard_request(struct exchange *ex); /* what of the body is here already is dropped */
 /* answer.c: the backend's heads */
-void answer_on_ready(struct stream *s);                    /* an upstream's stream, busy or pooled */
-void answer_on_look(struct task *t);                       /* the same, asked for by ourselves */
-bool answer_read(struct exchange *ex);                     /* reads on; false: the exchange is gone or went on */
+void answer_on_ready(struct stream *s); /* an upstream's stream, busy or pooled */
+void answer_on_look(struct task *t);    /* the same, asked for by ourselves */
+bool answer_read(struct exchange *ex);  /* reads on; false: the exchange is gone or went on */
 /* upgrade.c */
-bool upgrade_is_sane(struct exchange *ex);                 /* before connecting: else it is forwarded as plain HTTP */
-enum step_result upgrade_answered(struct exchange *ex);    /* a 101: STEP_DONE (a tunnel now) or STEP_REPLY */
+bool upgrade_is_sane(struct exchange *ex);              /* before connecting: else it is forwarded as plain HTTP */
+enum step_result upgrade_answered(struct exchange *ex); /* a 101: STEP_DONE (a tunnel now) or STEP_REPLY */
 
-/* ---- upstream: connections to backends ------------------------------------------------------------------------------ */
+/* ---- upstream: connections to backends ------------------------------------------------------------------------------
+ */
 
 #define UPSTREAM_MAGIC 0x55505331u
 struct origin { /* one backend address as this worker knows it */
-    char *key;                       /* "host:port" or the socket's path, and what makes connections differ */
+    char *key;  /* "host:port" or the socket's path, and what makes connections differ */
     char *host, *unix_path;
     int port;
-    struct addr *addrs;              /* as resolved */
+    struct addr *addrs; /* as resolved */
     unsigned n_addrs, last_good;
-    bool stale;                      /* ask the name again: a connect failed, or a reload */
-    struct link idle;                /* struct upstream, newest last */
-    struct link waiting;             /* struct connect, waiting for a slot (max=) */
+    bool stale;                         /* ask the name again: a connect failed, or a reload */
+    struct link idle;                   /* struct upstream, newest last */
+    struct link waiting;                /* struct connect, waiting for a slot (max=) */
     struct tls_session_cache *sessions; /* to resume with; NULL */
-    struct task next;                /* gives a free slot to the first of them */
+    struct task next;                   /* gives a free slot to the first of them */
     struct loop *loop;
     unsigned n_idle, n_open;
     uint64_t used_ms, resolved_ms;
-    unsigned generation;             /* counts reloads */
+    unsigned generation; /* counts reloads */
 };
 struct upstream {
     uint32_t magic;
@@ -213,31 +227,32 @@ struct upstream {
     struct stream *stream;
     struct buf in, out;
     struct http_scan scan;
-    struct link link;                /* in origin->idle */
-    struct exchange *exchange;       /* NULL while pooled */
+    struct link link;          /* in origin->idle */
+    struct exchange *exchange; /* NULL while pooled */
     uint64_t idle_since_ms, ttl_ms;
-    unsigned generation;             /* of the origin when it was made */
-    unsigned idle_most;              /* pooled connections of its origin */
+    unsigned generation; /* of the origin when it was made */
+    unsigned idle_most;  /* pooled connections of its origin */
     unsigned served;
-    bool may_keep;                   /* disablereuse, upgrades and proxy-nokeepalive say no */
-    struct task look;                /* readiness to be looked at again */
+    bool may_keep;    /* disablereuse, upgrades and proxy-nokeepalive say no */
+    struct task look; /* readiness to be looked at again */
     bool spoke_first;
-    bool reused;                     /* it carried a request before this one */
+    bool reused; /* it carried a request before this one */
 };
-/* Finds or makes a connection for ex->r.proxy: ex->upstream is set and exchange_resume called with STEP_NEXT, or an answer
- * (502, 503) chosen and STEP_REPLY. May resume before it returns. */
+/* Finds or makes a connection for ex->r.proxy: ex->upstream is set and exchange_resume called with STEP_NEXT, or an
+ * answer (502, 503) chosen and STEP_REPLY. May resume before it returns. */
 void upstream_get(struct exchange *ex, bool fresh);
 void connect_cancel(struct connect *c);
-void connect_next(struct origin *o);      /* a slot is free: the first waiting one takes it */
+void connect_next(struct origin *o); /* a slot is free: the first waiting one takes it */
 struct origin *origin_of(struct exchange *ex);
 struct upstream *upstream_new(struct exchange *ex, struct origin *o, struct stream *s);
 void upstream_attach(struct exchange *ex, struct upstream *u); /* out of the pool, for this exchange */
 struct upstream *upstream_pooled(struct origin *o);
-void upstream_keep(struct upstream *u);   /* to the pool */
+void upstream_keep(struct upstream *u); /* to the pool */
 void upstream_close(struct upstream *u);
-struct stream *upstream_release(struct upstream *u); /* its stream goes to a tunnel; the slot stays taken until origin_release */
-void origin_release(struct origin *o);    /* a slot is free again */
-void upstream_sweep(struct worker *w);    /* idle ones past their ttl */
+struct stream *
+upstream_release(struct upstream *u);  /* its stream goes to a tunnel; the slot stays taken until origin_release */
+void origin_release(struct origin *o); /* a slot is free again */
+void upstream_sweep(struct worker *w); /* idle ones past their ttl */
 void upstream_close_all(struct worker *w);
 void upstream_refresh_names(struct worker *w); /* after a reload */
 

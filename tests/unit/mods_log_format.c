@@ -103,7 +103,9 @@ static void what_is_missing_is_a_dash(void **state)
     struct snapshot *s = must_load("");
     struct request *r = make_request(s, s->main);
     struct log_end nothing = { .aborted = true };
-    struct request bare = { .arena = arena, .snapshot = s, .site = s->main, .peer = r->peer };
+    struct request bare = {
+        .arena = arena, .snapshot = s, .site = s->main, .peer = r->peer, .client_ip = r->client_ip
+    };
 
     (void)state;
     assert_string_equal(line_of(&bare, "%r %m %U%q %s %R %b %B %X %L %H %u %V %^FB", &nothing),
@@ -127,13 +129,13 @@ static void requests_on_the_connection(void **state)
     fresh.served = 0;
     second.served = 1;
     r->keepalive = false;
-    r->peer = &fresh;
+    request_set_peer(r, &fresh);
     assert_string_equal(line_of(r, "%k", &at_end), "0");
-    r->peer = &second;
+    request_set_peer(r, &second);
     assert_string_equal(line_of(r, "%k", &at_end), "0");
-    r->peer = &peer;
+    request_set_peer(r, &peer);
     assert_string_equal(line_of(r, "%k", &at_end), "2"); /* the last that the maximum allows */
-    r->peer = &second;
+    request_set_peer(r, &second);
     r->keepalive = true;
     assert_string_equal(line_of(r, "%k", &at_end), "1");
     snapshot_drop(s);

@@ -93,9 +93,12 @@ static inline struct request *bench_request(struct snapshot *s, const char *head
         else
             buf_add(&bytes, head, 1);
     buf_add(&bytes, "\r\n\r\n", 4);
-    *r = (struct request){
-        .magic = REQUEST_MAGIC, .arena = bench_arena, .snapshot = s, .site = s->main, .peer = &bench_peer
-    };
+    *r = (struct request){ .magic = REQUEST_MAGIC,
+                           .arena = bench_arena,
+                           .snapshot = s,
+                           .site = s->main,
+                           .peer = &bench_peer,
+                           .client_ip = bench_peer.ip };
     assert_int_equal(http_parse_request(bench_arena, buf_span(&bytes), &limits, &scan, &r->head, &used, &fault),
                      HTTP_DONE);
     buf_release(&bytes);

@@ -73,7 +73,7 @@ static struct request *make_request(const struct snapshot *s, const struct site 
     struct request *r = arena_alloc(arena, sizeof(*r));
 
     *r = (struct request){ .magic = REQUEST_MAGIC, .arena = arena, .snapshot = s, .site = site, .place = &site->place };
-    r->peer = &peer;
+    request_set_peer(r, &peer);
     r->head = (struct http_request_head){
         .method = SPAN("GET"), .target = SPAN("/a%22b?x=\"1"), .line = SPAN("GET /a%22b?x=\"1 HTTP/1.1"), .version = 11
     };

@@ -1,0 +1,83 @@
+/* Where the body of every answer goes, whatever its source: framed for the client as reply_head chose (RFC 9112 6, 7).
+ */
+#include "server.h"
+
+void chunk_add(struct buf *out, struct span payload)
+{
+    char head[20];
+    size_t n = http_chunk_head(payload.n, head);
+
+    buf_add(out, head, n);
+    buf_add(out, payload.p, payload.n);
+    buf_add(out, "\r\n", 2);
+}
+
+/* Fields that frame, route or authenticate have no meaning after the body (RFC 9110 6.5.1). */
+static bool may_trail(struct span name)
+{
+    static const char *const never[] = { "Content-Length",
+                                         "Transfer-Encoding",
+                                         "Host",
+                                         "Connection",
+                                         "Trailer",
+                                         "TE",
+                                         "Upgrade",
+                                         "Keep-Alive",
+                                         "Content-Encoding",
+                                         "Content-Type",
+                                         "Content-Range",
+                                         "Authorization",
+                                         "Set-Cookie",
+                                         "Cookie",
+                                         "Forwarded",
+                                         "Via",
+                                         "X-Real-IP",
+                                         "Expect",
+                                         "Range" };
+    if (span_istarts(name, SPAN("X-Forwarded-")) || span_istarts(name, SPAN("Proxy-")))
+        return false;
+    for (size_t i = 0; i < COUNT_OF(never); i++)
+        if (span_ieq_str(name, never[i]))
+            return false;
+    return true;
+}
+
+void chunk_add_last(struct buf *out, const struct http_fields *trailers)
+{
+    buf_adds(out, "0\r\n");
+    HTTP_EACH_FIELD(f, trailers)
+    if (may_trail(f->name)) {
+        buf_add(out, f->name.p, f->name.n);
+        buf_add(out, ": ", 2);
+        buf_add(out, f->value.p, f->value.n);
+        buf_add(out, "\r\n", 2);
+    }
+    buf_adds(out, "\r\n");
+}
+
+void sink_write(struct exchange *ex, struct span payload)
+{
+    struct buf *out = &ex->client->out;
+    size_t before = buf_len(out);
+
+    if (!payload.n || ex->r.header_only)
+        return;
+    if (ex->chunked)
+        chunk_add(out, payload);
+    else
+        buf_add(out, payload.p, payload.n);
+    ex->r.bytes_out += buf_len(out) - before;
+    ex->r.body_out += payload.n;
+}
+
+void sink_end(struct exchange *ex, const struct http_fields *trailers)
+{
+    struct buf *out = &ex->client->out;
+    size_t before = buf_len(out);
+
+    ex->r.trailers_out = *trailers;
+    if (ex->chunked)
+        chunk_add_last(out, trailers);
+    ex->r.bytes_out += buf_len(out) - before;
+    ex->reply = REPLY_COMPLETE;
+}
