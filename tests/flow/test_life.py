@@ -198,8 +198,8 @@ def test_started_as_root_it_becomes_user_and_group_and_can_still_rotate_its_logs
                                                env=NO_LEAKS) as weir:
         assert stat.S_IMODE(os.stat(weir.dir).st_mode) == 0o755 # nobody may not write here
         uid, gid = "\t".join([str(nobody.pw_uid)] * 4), "\t".join([str(nobody.pw_gid)] * 4)
+        assert weir.get("/before").status == 200 # its port is open before: who serves has dropped them
         assert ids_of_threads(weir.pid) == {(uid, gid, "0000000000000000")}
-        assert weir.get("/before").status == 200
         weir.wait_for_access("/before")
         for name in ("access.log", "error.log"):
             os.rename(os.path.join(weir.dir, name), os.path.join(weir.dir, name + ".1"))
