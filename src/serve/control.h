@@ -5,6 +5,7 @@
 #include "server.h"
 
 struct sockets;
+struct offload;
 struct server {
     const struct conf_options *options;
     struct snapshot *snapshot;
@@ -12,6 +13,7 @@ struct server {
     struct renewal *renewal;        /* renew.c */
     struct stapler *stapler;        /* stapler.c */
     struct tls_warnings *warnings;  /* tls_warn.c */
+    struct offload *offload;        /* offload.c */
     uint64_t warn_at_ms;
     struct worker **workers;
     unsigned n_workers;
@@ -24,6 +26,9 @@ struct server {
     bool foreground_tty;
     char *pid_file;                 /* written by us; owned */
 };
+/* offload.c: threads for what blocks; freed when every worker's thread has ended, before the workers are */
+struct offload *offload_new(void);
+void offload_free(struct offload *o);
 /* sockets.c: two steps, so that a bad file changes nothing */
 struct sockets *sockets_open(struct server *s, const struct snapshot *next, char **error); /* opens what is new; *error malloc'd */
 void sockets_use(struct server *s, struct sockets *k);     /* hands them out, closes what is no longer named */

@@ -23,6 +23,7 @@ struct exchange *exchange_new(struct client *c)
     ex->timer.on_time = on_time;
     ex->abort.on_time = on_abort_time;
     ex->body_done = true;
+    link_init(&ex->errand.link);
     ex->r.magic = REQUEST_MAGIC;
     ex->r.arena = a;
     ex->r.snapshot = ex->epoch->snapshot;
@@ -275,10 +276,12 @@ void exchange_on_client(struct exchange *ex)
     struct client *c = ex->client;
 
     CHECK_MAGIC(ex, EXCHANGE_MAGIC);
-    if ((c->stream->ready & STREAM_FAILED) || client_flush(c) < 0) {
+    if ((c->stream->ready & STREAM_FAILED) || (!ex->away && client_flush(c) < 0)) {
         exchange_abort(ex);
         return;
     }
+    if (ex->away)
+        return;
     if (ex->reply == REPLY_COMPLETE) {
         exchange_complete(ex);
         return;
@@ -292,6 +295,8 @@ void exchange_on_client(struct exchange *ex)
 
 void exchange_settle(struct exchange *ex)
 {
+    if (ex->away)
+        return;
     if (ex->reply == REPLY_COMPLETE) {
         exchange_complete(ex);
         return;
@@ -315,6 +320,8 @@ void exchange_abort(struct exchange *ex)
     struct client *c = ex->client;
 
     CHECK_MAGIC(ex, EXCHANGE_MAGIC);
+    if (ex->away && !offload_leave(ex))
+        return;
     ex->r.aborted = true;
     ex->r.bytes_out -= buf_len(&c->out) < ex->r.bytes_out ? buf_len(&c->out) : ex->r.bytes_out;
     if (!ex->r.status)

@@ -141,7 +141,7 @@ static enum step_result frame_body(struct exchange *ex)
 static enum step_result redirect_internally(struct exchange *ex);
 
 /* What a module decided: an answer (a status), another path (r->redirect), or nothing. */
-static enum step_result status_or_next(struct exchange *ex, int status)
+enum step_result request_decide(struct exchange *ex, int status)
 {
     if (ex->r.redirect)
         return redirect_internally(ex);
@@ -153,17 +153,17 @@ static enum step_result status_or_next(struct exchange *ex, int status)
 
 static enum step_result walk_locations(struct exchange *ex)
 {
-    return status_or_next(ex, core_walk(&ex->r, ex->epoch->memo, WALK_LOCATION));
+    return request_decide(ex, core_walk(&ex->r, ex->epoch->memo, WALK_LOCATION));
 }
 
 static enum step_result translate(struct exchange *ex)
 {
-    return status_or_next(ex, ex->r.uri[0] == '/' ? proxy_translate(&ex->r) : 0);
+    return request_decide(ex, ex->r.uri[0] == '/' ? proxy_translate(&ex->r) : 0);
 }
 
 static enum step_result walk_rest(struct exchange *ex)
 {
-    return status_or_next(ex, core_walk(&ex->r, ex->epoch->memo, WALK_FINAL));
+    return request_decide(ex, core_walk(&ex->r, ex->epoch->memo, WALK_FINAL));
 }
 
 /* A certificate is asked for in the handshake only: what a place wants beyond it is refused, not waited for. */
@@ -172,14 +172,14 @@ static enum step_result check_tls(struct exchange *ex)
     if (ssl_wants_certificate(&ex->r)) {
         REQUEST_LOG(&ex->r, LOG_SSL, LEVEL_ERROR, 10158,
                     "cannot perform post-handshake authentication / 接続後の証明書要求には対応していません");
-        return status_or_next(ex, 403);
+        return request_decide(ex, 403);
     }
-    return status_or_next(ex, ssl_check(&ex->r));
+    return request_decide(ex, ssl_check(&ex->r));
 }
 
 static enum step_result authorise(struct exchange *ex)
 {
-    return status_or_next(ex, authz_check(&ex->r));
+    return request_decide(ex, authz_check(&ex->r));
 }
 
 static enum step_result fix_up(struct exchange *ex)
@@ -191,7 +191,7 @@ static enum step_result fix_up(struct exchange *ex)
 
 static enum step_result prepare_proxy(struct exchange *ex)
 {
-    return status_or_next(ex, ex->r.proxy ? proxy_prepare(&ex->r) : 0);
+    return request_decide(ex, ex->r.proxy ? proxy_prepare(&ex->r) : 0);
 }
 
 /* ---- answers of our own ---- */

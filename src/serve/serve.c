@@ -368,6 +368,7 @@ static void control(struct server *s, int signals)
 
 static void end_server(struct server *s)
 {
+    offload_free(s->offload);
     each_worker(s, worker_join);
     stapler_free(s->stapler);
     renewal_free(s->renewal);
@@ -398,6 +399,7 @@ static bool begin(struct server *s, enum serve_mode mode)
     if (!start_tls(s) || !start_sockets(s) || !write_pid_file(s, mode) || !drop_privileges(s))
         return false;
     log_writer_start();
+    s->offload = offload_new();
     start_workers(s);
     say_notices(s->snapshot);
     look_after_tls(s);

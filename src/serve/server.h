@@ -126,6 +126,11 @@ enum step_result {
 enum reply_state { REPLY_NONE, REPLY_BEGUN, REPLY_COMPLETE };
 #define EXCHANGE_MAGIC 0x45584331u
 struct upstream;
+struct errand {       /* what is done for an exchange off the loop */
+    struct link link; /* in the queue; alone once it is begun */
+    int (*work)(struct request *r);
+    int status;
+};
 struct exchange {
     uint32_t magic;
     unsigned step;
@@ -137,6 +142,9 @@ struct exchange {
     struct epoch *epoch;
     struct request r;
     bool logged; /* r.logged */
+    bool away;   /* off the loop: r and the arena are not ours to touch */
+    bool left;   /* the client went meanwhile */
+    struct errand errand;
     /* the request's body */
     struct http_body body; /* decoder of what the client sends */
     bool body_done;        /* all of it was taken */
@@ -175,9 +183,17 @@ void exchange_arm(struct exchange *ex);       /* the timer, for whom it waits no
 bool exchange_waits_for_client(const struct exchange *ex);
 
 /* request.c */
-enum step_result request_step(struct exchange *ex);       /* runs the step it stands at */
+enum step_result request_step(struct exchange *ex); /* runs the step it stands at */
+enum step_result request_decide(struct exchange *ex,
+                                int status);              /* what a module's status, or its redirect, leads to */
 void request_reconnect(struct exchange *ex);              /* from the connect on, with a fresh connection */
 void request_show(struct exchange *ex, const char *path); /* ErrorDocument: GET path instead, from the walk on */
+
+/* offload.c: a step that may block. The result of a step: STEP_WAIT, then request_decide goes on with work's status; or
+ * STEP_REPLY (503) when too many wait. work has r and its arena for itself; it must not touch anything of the worker's
+ * (its memo of places). */
+enum step_result exchange_offload(struct exchange *ex, int (*work)(struct request *r));
+bool offload_leave(struct exchange *ex); /* the client of an exchange that is away left: true when it is back by that */
 
 /* reply.c: heads and answers of our own */
 void reply_head(struct exchange *ex);       /* status line and fields of ex->r into client->out; framing chosen */

@@ -187,9 +187,11 @@ static void block_signals(void)
 static void end_all(struct worker *w)
 {
     close_listeners(w, NULL);
-    while (!link_empty(&w->clients))
-        client_close(CONTAINER_OF(w->clients.next, struct client, link));
     tunnels_each(w->tunnels, stop_tunnel, NULL);
+    w->draining = true;
+    visit_clients(w, client_close);
+    if (!link_empty(&w->clients)) /* whose exchanges are away, until the last is back */
+        loop_run(w->loop);
     upstream_close_all(w);
     timer_cancel(w->loop, &w->sweep);
     timer_cancel(w->loop, &w->accept_pause);
