@@ -83,6 +83,9 @@ struct http_scan {
 enum http_parse http_parse_request(struct arena *a, struct span in, const struct http_limits *limits,
                                    struct http_scan *scan, struct http_request_head *head, size_t *used,
                                    struct http_fault *fault);
+/* For a head that was refused or given up after its first line: what that line says, for the log. */
+void http_note_request_line(struct arena *a, struct span in, const struct http_limits *limits,
+                            const struct http_scan *scan, struct http_request_head *head);
 /* max_line: bytes of one field line (responsefieldsize), fields bounded to 1000 and the head to 64 fields' worth of it.
  * Bytes that are no status line are an HTTP/0.9 response as in Apache: version 9, status 200, all is body (*used is 0
  * but for a stray empty line). A line that begins with "HTTP/" and is no status line is refused. */

@@ -261,6 +261,19 @@ static bool parse_head(struct reader *r)
     return r->head->version == 9 || head_parse_fields(&fields, lines);
 }
 
+void http_note_request_line(struct arena *a, struct span in, const struct http_limits *limits,
+                            const struct http_scan *scan, struct http_request_head *head)
+{
+    struct http_fault fault;
+    struct reader r = { a, in, limits, NULL, head, &fault, { NULL, 0 } };
+    const char *from = in.p + scan->head, *lf;
+
+    if (!scan->started || head->line.p || !(lf = memchr(from, '\n', in.n - scan->head)))
+        return;
+    in = (struct span){ from, (size_t)(lf - from) - (lf > from && lf[-1] == '\r') };
+    parse_request_line(&r, (struct span){ arena_copy(a, in.p, in.n), in.n });
+}
+
 /* The log and the answer name what was read of a refused line: it has to outlive `in`. */
 static void keep_line(struct reader *r)
 {
@@ -294,8 +307,10 @@ enum http_parse http_parse_request(struct arena *a, struct span in, const struct
         result = HTTP_BAD;
     if (result == HTTP_DONE)
         *used = scan->line;
-    if (result == HTTP_BAD)
+    if (result == HTTP_BAD) {
         keep_line(&r);
+        http_note_request_line(a, in, limits, scan, head);
+    }
     return result;
 }
 

@@ -66,7 +66,7 @@ static void put_value(struct line *l, struct span s)
         buf_adds(l->out, "-");
 }
 
-/* mod_ssl's values: an empty one is none. */
+/* An empty one is none: mod_ssl's values, a method that could not be read. */
 static void put_filled(struct line *l, struct span s)
 {
     put_value(l, s.n ? s : (struct span){ NULL, 0 });
@@ -236,14 +236,29 @@ static void put_request_line(struct line *l)
     put_escaped(l->out, (struct span){ line.p + before, line.n - before });
 }
 
-static const char *protocol(const struct request *r)
+static void put_protocol(struct line *l)
 {
-    switch (r->head.version) {
-    case 9: return "HTTP/0.9";
-    case 11: return "HTTP/1.1";
-    case 20: return "HTTP/2.0";
-    default: return "HTTP/1.0"; /* and what could not be read */
-    }
+    int version = l->r->head.version ? l->r->head.version : 10; /* what could not be read */
+
+    buf_printf(l->out, "HTTP/%d.%d", version / 10, version % 10);
+}
+
+/* Of a request that was refused before its path was made: as it was sent. */
+static struct http_target target_of(const struct request *r)
+{
+    struct http_target t = { 0 };
+
+    if (r->head.target.p && http_parse_target(r->head.method, r->head.target, &t))
+        return t;
+    return (struct http_target){ 0 };
+}
+
+static void put_path(struct line *l)
+{
+    if (*l->r->uri)
+        put_string(l, l->r->uri);
+    else
+        put_value(l, target_of(l->r).path);
 }
 
 static void put_port(struct line *l, const char *which)
@@ -352,10 +367,12 @@ static void put_cookie(struct line *l, const char *name)
 
 static void put_query(struct line *l)
 {
-    if (!l->r->args.p)
+    struct span query = *l->r->uri ? l->r->args : target_of(l->r).query;
+
+    if (!query.p)
         return;
     buf_adds(l->out, "?");
-    put_escaped(l->out, l->r->args);
+    put_escaped(l->out, query);
 }
 
 /* As in httpd there is an id to look for only when the error log has a line with it. */
@@ -418,12 +435,12 @@ static void put_item(struct line *l, const struct log_item *item)
     case 'v': put_string(l, r->site->server_name); break;
     case 'p': put_port(l, item->arg); break;
     case 'P': put_process(l, item->arg); break;
-    case 'H': buf_adds(l->out, protocol(r)); break;
-    case 'm': put_value(l, r->head.method); break;
+    case 'H': put_protocol(l); break;
+    case 'm': put_filled(l, r->head.method); break;
     case 'q': put_query(l); break;
     case 'k': put_keepalives(l); break;
     case 'r': put_request_line(l); break;
-    case 'U': put_string(l, r->uri); break;
+    case 'U': put_path(l); break;
     case 's': put_number_or_dash(l, r->status); break;
     case 'R': put_string(l, r->handler); break;
     default: put_or_leave(l, (char)item->what, item->arg); break;

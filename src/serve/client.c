@@ -256,7 +256,7 @@ static bool parse_head(struct client *c)
                                 &fault);
     if (result == HTTP_MORE)
         return false;
-    c->exchange->r.bytes_in = used;
+    c->exchange->r.bytes_in = result == HTTP_DONE ? used : buf_len(&c->in);
     if (result == HTTP_DONE)
         buf_consume(&c->in, used);
     else
@@ -314,17 +314,27 @@ static void on_client_ready(struct stream *s)
     }
 }
 
-static void on_client_time(struct timer *t)
+/* What came of the head is in the log: who asked for what so slowly. */
+static void refuse_late(struct client *c)
 {
     static const struct http_fault late = {
         .status = 408, .ah = 1382, .level = LEVEL_INFO, .reason = "Request header read timeout"
     };
+    struct http_limits limits = limits_of(c->site);
+
+    c->exchange->r.bytes_in = buf_len(&c->in);
+    http_note_request_line(c->exchange->arena, buf_span(&c->in), &limits, &c->scan, &c->exchange->r.head);
+    start_exchange(c, HTTP_BAD, &late);
+}
+
+static void on_client_time(struct timer *t)
+{
     struct client *c = CONTAINER_OF(t, struct client, timer);
 
     if (c->state == CLIENT_HANDSHAKING)
         LOG_AT(&c->site->log, LOG_SSL, LEVEL_INFO, 1382, 0, c->peer.text, "Request handshake read timeout");
     if (c->state == CLIENT_READING && c->exchange) {
-        start_exchange(c, HTTP_BAD, &late);
+        refuse_late(c);
         return;
     }
     if (c->state == CLIENT_READING)

@@ -348,6 +348,7 @@ void exchange_complete(struct exchange *ex)
     }
     relay_discard_request(ex);
     keep = ex->keep && ex->body_done;
+    ex->r.keepalive = keep;
     finish(ex);
     client_finish_exchange(c, keep);
 }

@@ -64,6 +64,34 @@ def test_what_a_client_sends_cannot_break_a_line(backend):
     assert line == r'GET /%0aforged HTTP/1.1 a\tb\\\"\xe9'
 
 
+REFUSED = {
+    "a field that is none": (b"GET /p?q=1 HTTP/1.1\r\nHost: a\r\nno field\r\n\r\n", "400 GET /p \\?q=1 HTTP/1.1 - 42"),
+    "too many fields": (b"GET /p?q=1 HTTP/1.1\r\n" + b"A: b\r\n" * 150 + b"\r\n", "400 GET /p \\?q=1 HTTP/1.1 - 923"),
+    "a field that is too long": (b"GET /p HTTP/1.1\r\nA: " + b"b" * 9000 + b"\r\n\r\n", "400 GET /p  HTTP/1.1 - 9\\d{3}"),
+    "no Host": (b"GET /p HTTP/1.1\r\n\r\n", "400 GET /p  HTTP/1.1 - 19"),
+    "no request": (b"\x16\x03\x01\r\n\r\n", "400 - -  HTTP/1.0 - 7"),
+    "a head that does not come": (b"POST /slow?x HTTP/1.1\r\nHost: a\r\n", "408 POST /slow \\?x HTTP/1.1 - 32"),
+}
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_a_refused_request_is_in_the_log_with_what_came_of_it(backend, what):
+    raw, line = REFUSED[what]
+    config = 'RequestReadTimeout header=1\nCustomLog {dir}/access.log "%s %m %U %q %H %X %I"\n'
+    with Weir(config + HTTP, backend=backend) as weir, weir.connect() as client:
+        client.send(raw).read_all()
+        assert re.fullmatch(line, weir.wait_for_access().rstrip("\n")), weir.access_log()
+
+
+@pytest.mark.parametrize("config, fields, sign", [("", [], "+"), ("KeepAlive Off", [], "-"), ("", [("Connection", "close")], "-"),
+                                                  ("ProxyPass /gone http://127.0.0.1:1/", [], "-")])
+def test_x_says_whether_the_connection_lives_on(backend, config, fields, sign):
+    config += '\nCustomLog {dir}/access.log "%X"\n'
+    with Weir(config + HTTP, backend=backend) as weir, weir.connect() as client:
+        client.send(request(path="/gone", fields=fields)).read_response()
+        assert weir.wait_for_access().rstrip("\n") == sign
+
+
 def test_conditions(backend):
     with Weir('CustomLog {dir}/a.log "%U" "expr=%{REQUEST_STATUS} == 404"\nCustomLog {dir}/b.log "%U" "expr=%{REQUEST_URI} =~ m#^/b#"\n'
               'CustomLog {dir}/access.log "%U"\nProxyPass /none !\n' + HTTP, backend=backend) as weir:

@@ -104,7 +104,7 @@ static void what_is_missing_is_a_dash(void **state)
     struct request *r = make_request(s, s->main);
     struct log_end nothing = { .aborted = true };
     struct request bare = {
-        .arena = arena, .snapshot = s, .site = s->main, .peer = r->peer, .client_ip = r->client_ip
+        .arena = arena, .snapshot = s, .site = s->main, .peer = r->peer, .client_ip = r->client_ip, .uri = ""
     };
 
     (void)state;
