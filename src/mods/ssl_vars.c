@@ -190,24 +190,16 @@ struct span ssl_variable(const struct request *r, const char *name)
 /* ---- %{…}c
  * ----------------------------------------------------------------------------------------------------------- */
 
-static struct span verify_error(const struct request *r)
-{
-    struct span verdict = ssl_session_variable(r, "SSL_CLIENT_VERIFY");
-
-    if (!span_istarts(verdict, SPAN("FAILED:")))
-        return (struct span){ NULL, 0 };
-    return (struct span){ verdict.p + 7, verdict.n - 7 };
-}
-
 struct span ssl_log_variable(const struct request *r, const char *name)
 {
     static const char *const names[][2] = {
         { "version", "SSL_PROTOCOL" },       { "cipher", "SSL_CIPHER" },        { "subjectdn", "SSL_CLIENT_S_DN" },
         { "clientcert", "SSL_CLIENT_S_DN" }, { "issuerdn", "SSL_CLIENT_I_DN" }, { "cacert", "SSL_CLIENT_I_DN" },
+        { "errstr", "SSL_CLIENT_VERIFY_ERRSTR" },
     };
 
     for (size_t i = 0; i < COUNT_OF(names); i++)
         if (strcmp(names[i][0], name) == 0)
             return ssl_session_variable(r, names[i][1]);
-    return strcmp(name, "errstr") == 0 ? verify_error(r) : (struct span){ NULL, 0 };
+    return (struct span){ NULL, 0 };
 }

@@ -16,7 +16,13 @@ struct tls_pair { /* SSLCertificateFile with its SSLCertificateKeyFile */
 struct tls_command {
     const char *name, *value; /* SSLOpenSSLConfCmd */
 };
+struct tls_key_question {
+    const char *file;
+    unsigned index;   /* which of the pairs */
+    unsigned attempt; /* 0: the first; asked again while the answer does not fit */
+};
 struct tls_config { /* strings are borrowed for the call */
+    const char *name;          /* "host:port" of the site, for messages */
     bool server;               /* in front; false: towards backends */
     const struct tls_pair *pairs;
     unsigned n_pairs;
@@ -36,8 +42,9 @@ struct tls_config { /* strings are borrowed for the call */
     const struct tls_command *commands;
     unsigned n_commands;
     const char *alpn;          /* "http/1.1" or "h2,http/1.1": order of preference; NULL: none */
-    /* The passphrase of an encrypted key: written into out, its length, or -1. file names the key. */
-    int (*passphrase)(void *ctx, const char *file, char *out, int size);
+    /* The passphrase of an encrypted key: written into out, its length, or -1: there is no other. */
+    int (*passphrase)(void *ctx, const struct tls_key_question *q, char *out, int size);
+    void (*passphrase_fits)(void *ctx, const char *phrase, int n);
     void *passphrase_ctx;
 };
 struct tls_context;

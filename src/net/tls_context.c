@@ -57,9 +57,9 @@ static void set_options(struct tls_context *c, const struct tls_config *how)
 static bool set_ciphers(struct tls_context *c, const struct tls_config *how, char **error)
 {
     if (how->ciphers && SSL_CTX_set_cipher_list(c->ssl, how->ciphers) != 1)
-        return tls_say(error, "Unable to configure permitted SSL ciphers \"%s\"", how->ciphers);
+        return tls_say(error, "AH01898: Unable to configure permitted SSL ciphers \"%s\"", how->ciphers);
     if (how->suites && SSL_CTX_set_ciphersuites(c->ssl, how->suites) != 1)
-        return tls_say(error, "Unable to configure permitted TLSv1.3 ciphers \"%s\"", how->suites);
+        return tls_say(error, "AH10127: Unable to configure permitted TLSv1.3 ciphers \"%s\"", how->suites);
     return true;
 }
 
@@ -132,14 +132,10 @@ static bool set_alpn(struct tls_context *c, const char *list, char **error)
 
 /* ---- SSLOpenSSLConfCmd ---- */
 
-static bool run_command(SSL_CONF_CTX *run, const struct tls_command *k, char **error)
+static bool run_command(SSL_CONF_CTX *run, const struct tls_command *k, const char *name, char **error)
 {
-    int result = SSL_CONF_cmd(run, k->name, k->value);
-    if (result == -2)
-        return tls_say(error, "SSLOpenSSLConfCmd: unknown command \"%s\"", k->name);
-    if (result <= 0)
-        return tls_say(error, "SSL_CONF_cmd(\"%s\",\"%s\") failed", k->name, k->value ? k->value : "");
-    return true;
+    return SSL_CONF_cmd(run, k->name, k->value) > 0 ||
+           tls_say(error, "AH02407: \"SSLOpenSSLConfCmd %s %s\" failed for %s", k->name, k->value, name);
 }
 
 static bool run_commands(struct tls_context *c, const struct tls_config *how, char **error)
@@ -152,7 +148,7 @@ static bool run_commands(struct tls_context *c, const struct tls_config *how, ch
                                     (how->server ? SSL_CONF_FLAG_SERVER : SSL_CONF_FLAG_CLIENT));
     SSL_CONF_CTX_set_ssl_ctx(run, c->ssl);
     for (unsigned i = 0; good && i < how->n_commands; i++)
-        good = run_command(run, &how->commands[i], error);
+        good = run_command(run, &how->commands[i], how->name, error);
     if (good && SSL_CONF_CTX_finish(run) != 1)
         good = tls_say(error, "SSL_CONF_CTX_finish failed");
     SSL_CONF_CTX_free(run);

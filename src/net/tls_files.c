@@ -46,7 +46,7 @@ static BIO *open_file(const char *file)
 /* ---- certificates ---- */
 
 /* Every certificate of a file, the leaf first; NULL when there is none. */
-static STACK_OF(X509) * read_certificates(const char *file, char **error)
+static STACK_OF(X509) * read_certificates(const char *file)
 {
     BIO *in = open_file(file);
     STACK_OF(X509) *all = in ? sk_X509_new_null() : NULL;
@@ -59,7 +59,6 @@ static STACK_OF(X509) * read_certificates(const char *file, char **error)
         ERR_clear_error(); /* what the end of a file looks like */
         return all;
     }
-    tls_say(error, "cannot read a certificate from \"%s\"", file);
     sk_X509_pop_free(all, X509_free);
     return NULL;
 }
@@ -68,25 +67,51 @@ static STACK_OF(X509) * read_certificates(const char *file, char **error)
 
 struct asking {
     const struct tls_config *how;
-    const char *file;
+    struct tls_key_question question;
+    bool asked; /* in this attempt; OpenSSL asks twice, in the new way of reading and in the old */
+    int n;
+    char phrase[PEM_BUFSIZE];
 };
 
 static int on_passphrase(char *out, int size, int writing, void *arg)
 {
-    const struct asking *a = arg;
+    struct asking *a = arg;
+
     (void)writing;
-    return a->how->passphrase ? a->how->passphrase(a->how->passphrase_ctx, a->file, out, size) : -1;
+    if (!a->asked && a->how->passphrase)
+        a->n = a->how->passphrase(a->how->passphrase_ctx, &a->question, a->phrase, sizeof(a->phrase));
+    a->asked = true;
+    if (a->n > 0 && a->n <= size)
+        memcpy(out, a->phrase, (size_t)a->n);
+    return a->n <= size ? a->n : -1;
 }
 
-static EVP_PKEY *read_key(const struct tls_config *how, const char *file)
+static EVP_PKEY *read_pem(BIO *in, struct asking *a)
 {
-    struct asking a = { how, file };
+    EVP_PKEY *key;
+
+    do {
+        a->asked = false;
+        a->n = -1;
+        ERR_clear_error();
+        key = PEM_read_bio_PrivateKey(in, NULL, on_passphrase, a);
+        a->question.attempt++;
+    } while (!key && a->asked && a->n >= 0 && BIO_seek(in, 0) == 0);
+    if (key && a->asked && a->n > 0 && a->how->passphrase_fits)
+        a->how->passphrase_fits(a->how->passphrase_ctx, a->phrase, a->n);
+    OPENSSL_cleanse(a->phrase, sizeof(a->phrase));
+    return key;
+}
+
+static EVP_PKEY *read_key(const struct tls_config *how, const char *file, unsigned index)
+{
+    struct asking a = { .how = how, .question = { file, index, 0 } };
     BIO *in = open_file(file);
     EVP_PKEY *key;
 
     if (!in)
         return NULL;
-    key = PEM_read_bio_PrivateKey(in, NULL, on_passphrase, &a);
+    key = read_pem(in, &a);
     if (!key && ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE && BIO_seek(in, 0) == 0) {
         key = d2i_PrivateKey_bio(in, NULL);
         if (key)
@@ -117,11 +142,18 @@ static void note_issuer(struct tls_context *c, X509 *one)
     c->issuer = one;
 }
 
+static bool bad_certificate(const struct tls_config *how, unsigned index, const char *file, char **error)
+{
+    return tls_say(error, "AH02562: Failed to configure certificate %s:%u (with chain), check %s", how->name, index,
+                   file);
+}
+
 static bool use_pair(struct tls_context *c, const struct tls_config *how, const struct tls_pair *p,
                      STACK_OF(X509) * chain, char **error)
 {
     const char *key_file = p->key ? p->key : p->cert;
-    EVP_PKEY *key = read_key(how, key_file);
+    unsigned index = c->n_leaves;
+    EVP_PKEY *key = read_key(how, key_file, index);
     X509 *leaf = sk_X509_shift(chain);
     bool good;
 
@@ -129,20 +161,25 @@ static bool use_pair(struct tls_context *c, const struct tls_config *how, const 
     for (int i = 0; i < sk_X509_num(chain); i++)
         note_issuer(c, sk_X509_value(chain, i));
     if (!key)
-        return tls_say(error, "cannot read a private key from \"%s\"", key_file);
-    good = SSL_CTX_use_cert_and_key(c->ssl, leaf, key, sk_X509_num(chain) ? chain : NULL, 1) == 1;
+        return tls_say(error, "AH02564: Failed to configure encrypted (?) private key %s:%u, check %s", how->name,
+                       index, key_file);
+    if (X509_check_private_key(leaf, key) != 1)
+        good = tls_say(error, "AH02565: Certificate and private key %s:%u from %s and %s do not match", how->name,
+                       index, p->cert, key_file);
+    else
+        good = SSL_CTX_use_cert_and_key(c->ssl, leaf, key, sk_X509_num(chain) ? chain : NULL, 1) == 1 ||
+               bad_certificate(how, index, p->cert, error);
     EVP_PKEY_free(key);
-    return good ||
-           tls_say(error, "Certificate \"%s\" and private key \"%s\" cannot be used together", p->cert, key_file);
+    return good;
 }
 
 bool tls_load_pair(struct tls_context *c, const struct tls_config *how, const struct tls_pair *p, char **error)
 {
-    STACK_OF(X509) *chain = read_certificates(p->cert, error);
+    STACK_OF(X509) *chain = read_certificates(p->cert);
     bool good;
 
     if (!chain)
-        return false;
+        return bad_certificate(how, c->n_leaves, p->cert, error);
     good = use_pair(c, how, p, chain, error);
     sk_X509_pop_free(chain, X509_free);
     if (good && how->server && c->n_leaves == 1)
@@ -153,11 +190,11 @@ bool tls_load_pair(struct tls_context *c, const struct tls_config *how, const st
 /* SSLCertificateChainFile: for the certificates that bring no chain of their own. */
 bool tls_load_chain(struct tls_context *c, const char *file, char **error)
 {
-    STACK_OF(X509) *chain = read_certificates(file, error);
+    STACK_OF(X509) *chain = read_certificates(file);
     X509 *one;
 
     if (!chain)
-        return false;
+        return tls_say(error, "AH01903: Failed to configure CA certificate chain! %s", file);
     while ((one = sk_X509_shift(chain)) != NULL) {
         bool own = c->n_leaves > 0 && X509_cmp(one, c->leaves[0]) == 0; /* a file that begins with the leaf */
         if (!own)
@@ -173,11 +210,14 @@ bool tls_load_chain(struct tls_context *c, const char *file, char **error)
 
 static bool load_authorities(struct tls_context *c, const struct tls_config *how, char **error)
 {
+    const char *bad = NULL;
+
     if (how->ca_file && SSL_CTX_load_verify_file(c->ssl, how->ca_file) != 1)
-        return tls_say(error, "Unable to configure verify locations from \"%s\"", how->ca_file);
-    if (how->ca_path && SSL_CTX_load_verify_dir(c->ssl, how->ca_path) != 1)
-        return tls_say(error, "Unable to configure verify locations from \"%s\"", how->ca_path);
-    return true;
+        bad = how->ca_file;
+    else if (how->ca_path && SSL_CTX_load_verify_dir(c->ssl, how->ca_path) != 1)
+        bad = how->ca_path;
+    return !bad ||
+           tls_say(error, "AH01895: Unable to configure verify locations for client authentication from %s", bad);
 }
 
 static bool load_crls(struct tls_context *c, const struct tls_config *how, char **error)
@@ -185,13 +225,23 @@ static bool load_crls(struct tls_context *c, const struct tls_config *how, char 
     X509_STORE *store = SSL_CTX_get_cert_store(c->ssl);
     X509_LOOKUP *file = how->crl_file ? X509_STORE_add_lookup(store, X509_LOOKUP_file()) : NULL;
     X509_LOOKUP *path = how->crl_path ? X509_STORE_add_lookup(store, X509_LOOKUP_hash_dir()) : NULL;
+    const char *bad = NULL;
     unsigned long flags =
         how->crl == TLS_CRL_CHAIN ? X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL : X509_V_FLAG_CRL_CHECK;
 
     if (file && X509_LOOKUP_load_file(file, how->crl_file, X509_FILETYPE_PEM) <= 0)
-        return tls_say(error, "Unable to configure X.509 CRL storage from \"%s\"", how->crl_file);
-    if (path && X509_LOOKUP_add_dir(path, how->crl_path, X509_FILETYPE_PEM) <= 0)
-        return tls_say(error, "Unable to configure X.509 CRL storage from \"%s\"", how->crl_path);
+        bad = how->crl_file;
+    else if (path && X509_LOOKUP_add_dir(path, how->crl_path, X509_FILETYPE_PEM) <= 0)
+        bad = how->crl_path;
+    if (bad)
+        return tls_say(error,
+                       "AH01901: Host %s: unable to configure X.509 CRL storage for certificate revocation from %s",
+                       how->name, bad);
+    if (how->crl != TLS_CRL_NONE && !how->crl_file && !how->crl_path)
+        return tls_say(error,
+                       "AH01899: Host %s: CRL checking has been enabled, but neither %sCARevocationFile nor "
+                       "%sCARevocationPath is configured",
+                       how->name, how->server ? "SSL" : "SSLProxy", how->server ? "SSL" : "SSLProxy");
     if (how->crl != TLS_CRL_NONE)
         X509_STORE_set_flags(store, flags);
     return true;

@@ -108,7 +108,8 @@ bool tls_load_ticket_key(struct tls_context *c, const char *file, char **error)
     if (in)
         fclose(in);
     if (n != 48 && n != 80)
-        return tls_say(error, "ticket key file \"%s\" %s", file, in ? "must hold 48 or 80 bytes" : "cannot be read");
+        return in ? tls_say(error, "AH02287: Failed to read 48 bytes from %s: it must hold 48 or 80 bytes", file)
+                  : tls_say(error, "AH02286: Failed to open ticket key file %s: %s", file, strerror(errno));
     c->file_key = base_alloc(sizeof(*c->file_key));
     memcpy(c->file_key->name, bytes, 16);
     memcpy(c->file_key->hmac, bytes + 16, half);

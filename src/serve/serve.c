@@ -2,6 +2,7 @@
 #include "control.h"
 #include "renew.h"
 #include "stapler.h"
+#include "tls_phrase.h"
 #include "tls_warn.h"
 
 #include <errno.h>
@@ -112,9 +113,10 @@ static bool start_tls(struct server *s)
     s->tls = tls_sites_new(s->snapshot, &error);
     if (s->tls) {
         renewal_watch(s->renewal, s->snapshot, s->tls);
+        tls_phrase_end_start();
         return true;
     }
-    fprintf(stderr, "%s\nAH00016: Configuration Failed\n", error);
+    fprintf(stderr, "%s\nAH02312: Fatal error initialising mod_ssl, exiting.\nAH00016: Configuration Failed\n", error);
     LOG_SERVER(LOG_SSL, LEVEL_EMERG, 0, "%s", error);
     free(error);
     return false;
@@ -379,6 +381,7 @@ static void end_server(struct server *s)
     log_main = (struct log_target){ .levels = log_main.levels };
     sockets_free(s->sockets);
     tls_sites_drop(s->tls);
+    tls_phrase_forget();
     snapshot_drop(s->snapshot);
     free(s->workers);
     free(s->pid_file);

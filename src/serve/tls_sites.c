@@ -2,15 +2,15 @@
  * when a certificate's file changes. httpd: ssl_init_ConfigureServer. */
 #include "tls_sites.h"
 
+#include "tls_phrase.h"
+
 #include <stdlib.h>
-#include <sys/wait.h>
-#include <termios.h>
-#include <unistd.h>
 
 /* Towards backends: one context for each distinct set of SSLProxy… directives. */
 struct towards {
     struct towards *next;
     struct ssl_proxy_part part; /* only compared: its strings belong to the snapshot */
+    char *name;                 /* of the first site that has them, for messages */
     struct tls_context *context;
 };
 
@@ -20,75 +20,6 @@ struct tls_sites {
     unsigned n;
     struct tls_context *of[]; /* by site->id; NULL: no TLS there */
 };
-
-/* ---- passphrases ---- */
-
-struct asking {
-    const struct site *site;
-    const struct ssl_phrase *phrase;
-    const char *kind;
-};
-
-static int read_line(int fd, char *out, int size)
-{
-    int n = 0;
-
-    while (n < size - 1 && read(fd, out + n, 1) == 1 && out[n] != '\n')
-        n++;
-    if (n > 0 && out[n - 1] == '\r')
-        n--;
-    out[n] = '\0';
-    return n;
-}
-
-/* exec: the program gets "host:port" and the key's kind, its first line is the answer (SSLPassPhraseDialog). */
-static int ask_program(const struct asking *a, const char *file, char *out, int size)
-{
-    char name[300];
-    int ends[2], n;
-    pid_t pid;
-
-    snprintf(name, sizeof(name), "%s:%d", a->site->server_name, a->site->server_port ? a->site->server_port : 443);
-    if (pipe(ends) < 0 || (pid = fork()) < 0)
-        return -1;
-    if (pid == 0) {
-        dup2(ends[1], STDOUT_FILENO);
-        close(ends[0]);
-        execl(a->phrase->program, a->phrase->program, name, file, (char *)NULL);
-        _exit(127);
-    }
-    close(ends[1]);
-    n = read_line(ends[0], out, size);
-    close(ends[0]);
-    waitpid(pid, NULL, 0);
-    return n > 0 ? n : -1;
-}
-
-static int ask_terminal(const char *file, char *out, int size)
-{
-    struct termios before, quiet;
-    int n, tty = isatty(STDIN_FILENO) ? STDIN_FILENO : -1;
-
-    if (tty < 0 || tcgetattr(tty, &before) < 0)
-        return -1;
-    quiet = before;
-    quiet.c_lflag &= ~(tcflag_t)ECHO;
-    fprintf(stderr, "Pass phrase for %s / 鍵のパスフレーズ: ", file);
-    tcsetattr(tty, TCSAFLUSH, &quiet);
-    n = read_line(tty, out, size);
-    tcsetattr(tty, TCSAFLUSH, &before);
-    fputc('\n', stderr);
-    return n > 0 ? n : -1;
-}
-
-static int ask(void *ctx, const char *file, char *out, int size)
-{
-    const struct asking *a = ctx;
-
-    if (a->phrase->kind == PHRASE_BUILTIN)
-        return ask_terminal(file, out, size);
-    return ask_program(a, file, out, size);
-}
 
 /* ---- one site ---- */
 
@@ -130,8 +61,10 @@ static void set_trust(struct tls_config *c, const struct ssl_verify *v)
 static struct tls_context *make(const struct site *s, struct arena *a, char **error)
 {
     const struct ssl_site *ssl = ssl_site_of(s);
-    struct asking asking = { s, &ssl->phrase, NULL };
+    const char *name = ssl_site_name(a, s);
+    struct tls_phrase_asking asking = { name, &ssl->phrase };
     struct tls_config c = {
+        .name = name,
         .server = true,
         .pairs = pairs_of(a, ssl),
         .n_pairs = ssl->certs.n,
@@ -149,7 +82,8 @@ static struct tls_context *make(const struct site *s, struct arena *a, char **er
         .commands = commands_of(a, ssl),
         .n_commands = ssl->commands.n,
         .alpn = "http/1.1",
-        .passphrase = ask,
+        .passphrase = tls_phrase_ask,
+        .passphrase_fits = tls_phrase_fits,
         .passphrase_ctx = &asking,
     };
 
@@ -169,28 +103,15 @@ static bool has_tls(const struct site *s)
     return ssl_site_of(s)->engine; /* with certificates, or with SSLOpenSSLConfCmd Certificate: ssl_finish has seen to it */
 }
 
-static char *site_fault(const struct site *s, const char *why)
-{
-    char *text = base_alloc(1024);
-
-    snprintf(text, 1024, "AH02572: Failed to configure at least one certificate and key for %s:%d: %s", s->server_name,
-             s->server_port ? s->server_port : 443, why ? why : "");
-    return text;
-}
-
 static bool make_all(struct tls_sites *t, const struct snapshot *s, struct arena *a, char **error)
 {
     for (unsigned i = 0; i < t->n; i++) {
         const struct site *site = site_at(s, i);
-        char *why = NULL;
         if (!has_tls(site))
             continue;
-        t->of[site->id] = make(site, a, &why);
-        if (t->of[site->id])
-            continue;
-        *error = site_fault(site, why);
-        free(why);
-        return false;
+        t->of[site->id] = make(site, a, error);
+        if (!t->of[site->id])
+            return false;
     }
     return true;
 }
@@ -199,6 +120,7 @@ static bool make_all(struct tls_sites *t, const struct snapshot *s, struct arena
 
 struct building {
     struct tls_sites *sites;
+    struct arena *arena;
     char *error;
 };
 
@@ -210,10 +132,11 @@ struct tls_context *tls_sites_towards(const struct tls_sites *t, const struct ss
     return NULL;
 }
 
-static struct tls_context *make_towards(const struct ssl_proxy_part *p, char **error)
+static struct tls_context *make_towards(const struct ssl_proxy_part *p, const char *name, char **error)
 {
     struct tls_pair machine = { p->machine_file, NULL };
     struct tls_config c = {
+        .name = name,
         .pairs = &machine,
         .n_pairs = p->machine_file ? 1 : 0,
         .chain_file = p->machine_chain,
@@ -233,19 +156,19 @@ static void add_towards(void *arg, const struct site *site, const struct ssl_pro
     struct building *b = arg;
     struct towards *i;
 
-    (void)site;
     if (b->error || tls_sites_towards(b->sites, part))
         return;
     i = base_alloc(sizeof(*i));
     i->part = *part;
+    i->name = base_strdup(ssl_site_name(b->arena, site));
     i->next = b->sites->towards;
     b->sites->towards = i;
-    i->context = make_towards(part, &b->error);
+    i->context = make_towards(part, i->name, &b->error);
 }
 
 static bool make_all_towards(struct tls_sites *t, const struct snapshot *s, struct arena *a, char **error)
 {
-    struct building b = { t, NULL };
+    struct building b = { t, a, NULL };
 
     ssl_each_proxy(s, a, add_towards, &b);
     *error = b.error;
@@ -340,15 +263,13 @@ static void say_kept(const struct log_target *log, const char *fault)
 
 static void renew_site(struct tls_sites *t, const struct tls_sites *old, const struct site *s, struct arena *a)
 {
-    char *why = NULL, *fault;
+    char *why = NULL;
 
     t->of[s->id] = make(s, a, &why);
     if (t->of[s->id])
         return;
-    fault = site_fault(s, why);
-    say_kept(&s->log, fault);
+    say_kept(&s->log, why);
     t->of[s->id] = tls_context_hold(old->of[s->id]);
-    free(fault);
     free(why);
 }
 
@@ -360,9 +281,10 @@ static void renew_towards(struct tls_sites *t, const struct towards *old, const 
 
     each_file_towards(&old->part, look_for_change, &c);
     i->part = old->part;
-    i->context = c.here ? make_towards(&i->part, &why) : tls_context_hold(old->context);
+    i->name = base_strdup(old->name);
+    i->context = c.here ? make_towards(&i->part, i->name, &why) : tls_context_hold(old->context);
     if (!i->context) {
-        say_kept(&log_main, why ? why : "");
+        say_kept(&log_main, why);
         i->context = tls_context_hold(old->context);
     }
     free(why);
@@ -409,6 +331,7 @@ void tls_sites_drop(struct tls_sites *t)
         next = i->next;
         if (i->context)
             tls_context_drop(i->context);
+        free(i->name);
         free(i);
     }
     free(t);

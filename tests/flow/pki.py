@@ -91,7 +91,7 @@ class CA:
         openssl("ca", "-config", "ca.cnf", "-batch", "-notext", "-extensions", extensions, "-in", csr, "-out", out,
                 *dates, folder=self.folder)
 
-    def issue(self, cn, *names, kind="ec", expired=False, ou=None):
+    def issue(self, cn, *names, kind="ec", expired=False, ou=None, days=90):
         """The names are subjectAltNames; without any there is a common name alone."""
         self.issued += 1
         base = self.path("%d-%s" % (self.issued, cn.replace("*", "any").replace(" ", "-")))
@@ -100,7 +100,7 @@ class CA:
         extra = ["-addext", "subjectAltName=" + alternative] if names else []
         openssl("req", "-new", "-config", "ca.cnf", "-newkey", *KINDS[kind], "-nodes", "-keyout", base + ".key",
                 "-subj", subject, "-out", base + ".csr", *extra, folder=self.folder)
-        dates = ["-startdate", "20200101000000Z", "-enddate", "20200201000000Z"] if expired else []
+        dates = ["-startdate", "20200101000000Z", "-enddate", "20200201000000Z"] if expired else ["-days", str(days)]
         self.sign(base + ".csr", base + ".pem", dates=dates)
         serial = openssl("x509", "-in", base + ".pem", "-noout", "-serial").strip().split("=")[1]
         both = write(base + ".both", read(base + ".pem", base + ".key"))

@@ -180,7 +180,7 @@ def lines(weir, pattern):
 
 
 def test_an_end_within_thirty_days_is_warned_of_once(ca, folder):
-    pki.install(ca.old, folder) # of thirty days
+    pki.install(ca.issue("example.com", "example.com", days=30), folder)
     with Weir(site(folder), backend=9) as weir:
         line = weir.wait_for_log("expires within")
         assert "[ssl:warn]" in line and "within 30 days" in line and "live.pem" in line and "証明書" in line

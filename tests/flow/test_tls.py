@@ -354,35 +354,6 @@ def test_rsa_and_ecdsa_side_by_side(ca):
                 assert wire.serial == leaf.serial
 
 
-def dialog(folder, phrase):
-    """Says the phrase, and writes down what it was asked."""
-    return pki.write(os.path.join(folder, "dialog"), '#!/bin/sh\necho "$@" >>%s/asked\necho %s\n' % (folder, phrase),
-                     0o755)
-
-
-def test_an_encrypted_key_is_opened_by_a_program(ca):
-    locked = pki.encrypted(ca.leaf, "open sesame")
-    with pki.folder() as folder:
-        program = dialog(folder, "open sesame")
-        with Weir("SSLPassPhraseDialog exec:%s\n%s" % (program, site()), cert=ca.leaf.cert, key=locked,
-                  backend=9) as weir:
-            assert agreed(s_client(weir))
-            asked = pki.read(os.path.join(folder, "asked"))
-            assert re.match(r"example\.com:\d+ (EC|RSA|\S+)", asked), asked
-            weir.reload()
-            assert agreed(s_client(weir))
-
-
-def test_a_wrong_phrase_ends_the_start_with_the_reason(ca):
-    locked = pki.encrypted(ca.leaf, "open sesame")
-    with pki.folder() as folder:
-        weir = Weir("SSLPassPhraseDialog exec:%s\n%s" % (dialog(folder, "open barley"), site()), cert=ca.leaf.cert,
-                    key=locked, backend=9, start=False)
-        done = weir.run()
-        said = done.stderr + weir.error_log()
-        assert done.returncode == 1 and "AH02572" in said and locked in said, said
-
-
 @pytest.mark.parametrize("fault", ["missing", "not a key", "another's", "missing certificate"])
 def test_a_bad_pair_ends_the_start_with_the_reason(ca, fault):
     bad = pki.write(os.path.join(ca.folder, "garbage.key"), "nonsense\n")
@@ -394,6 +365,31 @@ def test_a_bad_pair_ends_the_start_with_the_reason(ca, fault):
     said = done.stderr + weir.error_log()
     assert done.returncode == 1, said
     assert (cert if fault == "missing certificate" else key) in said, said
+    assert {"not a key": "AH02564: ", "another's": "AH02565: "}.get(fault, "does not exist") in said, said
+
+
+START_FAULTS = {
+    "AH01895: Unable to configure verify locations for client authentication":
+        "SSLCACertificateFile {bad}\nSSLVerifyClient require",
+    "AH01901: Host example.com:443: unable to configure X.509 CRL storage for certificate revocation":
+        "SSLCACertificateFile {ca}\nSSLCARevocationFile {bad}\nSSLCARevocationCheck chain\nSSLVerifyClient require",
+    "AH01899: Host example.com:443: CRL checking has been enabled, but neither SSLCARevocationFile nor":
+        "SSLCACertificateFile {ca}\nSSLCARevocationCheck chain\nSSLVerifyClient require",
+    "AH01898: Unable to configure permitted SSL ciphers": "SSLCipherSuite NONSENSE",
+    "AH10127: Unable to configure permitted TLSv1.3 ciphers": "SSLCipherSuite TLSv1.3 NONSENSE",
+    "AH01903: Failed to configure CA certificate chain!": "SSLCertificateChainFile {bad}",
+    "AH02287: Failed to read 48 bytes from": "SSLSessionTicketKeyFile {bad}",
+    'AH02407: "SSLOpenSSLConfCmd Groups nonsense" failed for example.com:443': "SSLOpenSSLConfCmd Groups nonsense",
+}
+
+
+@pytest.mark.parametrize("said", START_FAULTS, ids=lambda said: said.split(":")[0])
+def test_what_cannot_be_configured_ends_the_start_with_httpds_number(ca, said):
+    bad = pki.write(os.path.join(ca.folder, "bad.pem"), "nonsense\n")
+    weir = start(ca, START_FAULTS[said], bad=bad, start=False)
+    done = weir.run()
+    assert done.returncode == 1 and said in done.stderr and said in weir.error_log(), done.stderr + weir.error_log()
+    assert "AH02312: Fatal error initialising mod_ssl, exiting." in done.stderr
 
 
 # ---- whose certificate ------------------------------------------------------------------------------------------

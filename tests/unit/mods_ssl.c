@@ -361,6 +361,7 @@ static void variables_are_those_of_session_and_request(void **state)
 
     know("SSL_PROTOCOL", "TLSv1.3");
     know("SSL_CLIENT_VERIFY", "FAILED:certificate has expired");
+    know("SSL_CLIENT_VERIFY_ERRSTR", "certificate has expired");
     assert_text(ssl_variable(r, "ssl_protocol"), "TLSv1.3");
     assert_text(ssl_variable(r, "HTTPS"), "on");
     assert_text(ssl_variable(r, "REQUEST_SCHEME"), "https");

@@ -944,27 +944,47 @@ static void half_a_ticket_holds_writing_up_for_a_while(void **state)
 
 /* ---- files ---- */
 
-static int give_phrase(void *ctx, const char *file, char *out, int size)
+struct phrases {
+    const char *words[4];
+    unsigned asked;
+    char fitted[32];
+};
+
+static int give_phrase(void *ctx, const struct tls_key_question *q, char *out, int size)
 {
-    assert_non_null(strstr(file, "locked.key"));
-    return snprintf(out, (size_t)size, "%s", (const char *)ctx);
+    struct phrases *p = ctx;
+
+    assert_non_null(strstr(q->file, "locked.key"));
+    assert_int_equal(q->index, 0);
+    assert_int_equal(q->attempt, p->asked++);
+    return p->words[q->attempt] ? snprintf(out, (size_t)size, "%s", p->words[q->attempt]) : -1;
 }
 
-static void locked_keys_open_with_the_phrase(void **state)
+static void note_phrase(void *ctx, const char *phrase, int n)
+{
+    snprintf(((struct phrases *)ctx)->fitted, 32, "%.*s", n, phrase);
+}
+
+static void locked_keys_open_with_the_phrase_that_fits(void **state)
 {
     (void)state;
     struct made m = make_cert(&(struct recipe){ .cn = "locked" }, &authority);
-    char cert[256], key[256], phrase[] = "open sesame";
+    char cert[256], key[256];
+    struct phrases right = { { "open barley", "open rye", "open sesame" } }, wrong = { { "open barley" } };
     snprintf(cert, sizeof(cert), "%s", write_pem("locked.pem", &m, WRITE_CERT, NULL));
-    snprintf(key, sizeof(key), "%s", write_pem("locked.key", &m, WRITE_KEY, phrase));
+    snprintf(key, sizeof(key), "%s", write_pem("locked.key", &m, WRITE_KEY, "open sesame"));
     struct tls_pair pair = { cert, key };
     struct tls_config how = server_config();
     how.pairs = &pair;
     assert_refused(how, "locked.key");
-    how.passphrase = give_phrase, how.passphrase_ctx = phrase;
+    how.passphrase = give_phrase, how.passphrase_fits = note_phrase, how.passphrase_ctx = &right;
     tls_context_drop(context(how));
-    phrase[0] = 'x';
-    assert_refused(how, "private key");
+    assert_int_equal(right.asked, 3); /* once for each answer */
+    assert_string_equal(right.fitted, "open sesame");
+    how.passphrase_ctx = &wrong;
+    assert_refused(how, "AH02564: Failed to configure encrypted (?) private key example.com:443:0, check ");
+    assert_int_equal(wrong.asked, 2);
+    assert_string_equal(wrong.fitted, "");
     free_made(&m);
 }
 
@@ -974,7 +994,7 @@ static void bad_files_are_refused_with_the_reason(void **state)
     struct tls_config how = server_config();
     struct tls_pair pair = { ec_pair.cert, rsa_pair.cert };
     how.pairs = &pair;
-    assert_refused(how, "error:");
+    assert_refused(how, "AH02565: Certificate and private key example.com:443:0 from ");
     pair.key = "/nonexistent/key";
     assert_refused(how, "No such file");
     pair.cert = "/nonexistent/cert";
@@ -987,7 +1007,7 @@ static void bad_files_are_refused_with_the_reason(void **state)
     assert_refused(how, "no cipher match");
     how = server_config();
     how.commands = &(struct tls_command){ "NoSuchThing", "x" }, how.n_commands = 1;
-    assert_refused(how, "unknown command");
+    assert_refused(how, "AH02407: \"SSLOpenSSLConfCmd NoSuchThing x\" failed for example.com:443");
     how.commands = &(struct tls_command){ "Curves", "nonsense" };
     assert_refused(how, "Curves");
     how.commands = &(struct tls_command){ "Curves", "P-256" };
@@ -1131,7 +1151,7 @@ int main(void)
         STORY(hello_byte_by_byte_still_finds_its_context),
         STORY(half_a_ticket_holds_writing_up_for_a_while),
         STORY(idle_stream_holds_no_buffers),
-        STORY(locked_keys_open_with_the_phrase),
+        STORY(locked_keys_open_with_the_phrase_that_fits),
         STORY(bad_files_are_refused_with_the_reason),
         STORY(staple_is_sent_and_can_be_changed),
     };

@@ -187,7 +187,8 @@ static void remove_certs(void)
 
 static struct tls_config server_config(void)
 {
-    return (struct tls_config){ .server = true,
+    return (struct tls_config){ .name = "example.com:443",
+                                .server = true,
                                 .pairs = &ec_pair,
                                 .n_pairs = 1,
                                 .depth = 1,
@@ -200,7 +201,9 @@ static struct tls_config client_config(void)
 {
     static char ca[256];
     snprintf(ca, sizeof(ca), "%s", certs_path("ca.pem"));
-    return (struct tls_config){ .ca_file = ca, .verify = TLS_VERIFY_REQUIRE, .depth = 3, .session_timeout_s = 300 };
+    return (struct tls_config){
+        .name = "example.com:443", .ca_file = ca, .verify = TLS_VERIFY_REQUIRE, .depth = 3, .session_timeout_s = 300
+    };
 }
 
 static struct tls_context *context(struct tls_config c)
