@@ -65,15 +65,15 @@ bool tls_name_matches(const char *pattern, const char *name); /* as modssl_X509_
 /* How certificates, keys and ticket keys are opened where open(2) says EACCES: the keeper of privileges, set before any
  * context is made; -1 with errno. */
 void tls_set_opener(int (*open_read)(const char *path));
-/* The OCSP answer to be stapled for the first pair: copied; NULL takes it away. Any thread. */
-void tls_context_staple(struct tls_context *c, const void *der, size_t n);
+/* The OCSP answer to be stapled for pair i: copied; NULL takes it away. Any thread. */
+void tls_context_staple(struct tls_context *c, unsigned i, struct span der);
 
 /* ---- OCSP: the answer to be stapled, RFC 6960 ------------------------------------------------------------------- */
 
-/* A question about the first pair's certificate, and the reading of answers; immutable once made. NULL: who issued it is
+/* A question about the certificate of pair i, and the reading of answers; immutable once made. NULL: who issued it is
  * neither in the chain nor among the authorities. */
 struct tls_ocsp;
-struct tls_ocsp *tls_ocsp_new(const struct tls_context *c);
+struct tls_ocsp *tls_ocsp_new(const struct tls_context *c, unsigned i);
 void tls_ocsp_free(struct tls_ocsp *o);
 const char *tls_ocsp_url(const struct tls_ocsp *o);    /* the certificate's; NULL: it names none */
 const char *tls_ocsp_key(const struct tls_ocsp *o);    /* the certificate's digest */

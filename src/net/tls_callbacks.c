@@ -127,15 +127,18 @@ static int verify_mode(const struct tls_context *c)
 static int on_status(SSL *ssl, void *arg)
 {
     struct tls_context *c = arg;
+    const struct tls_own *own = c->own, *end = c->own + c->n_own;
     unsigned char *copy = NULL;
     size_t n = 0;
 
-    if (!c->n_leaves || SSL_get_certificate(ssl) != c->leaves[0])
-        return SSL_TLSEXT_ERR_NOACK; /* the answer is about the first pair */
+    while (own < end && own->leaf != SSL_get_certificate(ssl))
+        own++;
+    if (own == end)
+        return SSL_TLSEXT_ERR_NOACK;
     pthread_mutex_lock(&c->staple_lock);
-    if (c->staple && (copy = OPENSSL_malloc(c->staple_n)) != NULL) {
-        n = c->staple_n;
-        memcpy(copy, c->staple, n);
+    if (own->staple && (copy = OPENSSL_malloc(own->staple_n)) != NULL) {
+        n = own->staple_n;
+        memcpy(copy, own->staple, n);
     }
     pthread_mutex_unlock(&c->staple_lock);
     if (!copy)

@@ -328,13 +328,13 @@ bool tls_context_leaf(const struct tls_context *c, unsigned i, struct tls_leaf *
     const EVP_PKEY *key;
 
     CHECK_MAGIC(c, TLS_CONTEXT_MAGIC);
-    if (i >= c->n_leaves)
+    if (i >= c->n_own)
         return false;
     a = arena_new();
-    key = X509_get0_pubkey(c->leaves[i]);
-    *leaf = (struct tls_leaf){ .not_after = tls_seconds(X509_get0_notAfter(c->leaves[i])) };
-    leaf->names = names_of(c->leaves[i], &leaf->n_alternative);
-    leaf->serial = base_strdup(serial(c->leaves[i], a).p);
+    key = X509_get0_pubkey(c->own[i].leaf);
+    *leaf = (struct tls_leaf){ .not_after = tls_seconds(X509_get0_notAfter(c->own[i].leaf)) };
+    leaf->names = names_of(c->own[i].leaf, &leaf->n_alternative);
+    leaf->serial = base_strdup(serial(c->own[i].leaf, a).p);
     leaf->kind = base_strdup(key && EVP_PKEY_get0_type_name(key) ? EVP_PKEY_get0_type_name(key) : "unknown");
     arena_free(a);
     return true;

@@ -159,7 +159,7 @@ static bool run_commands(struct tls_context *c, const struct tls_config *how, ch
 
 static bool load_pairs(struct tls_context *c, const struct tls_config *how, char **error)
 {
-    c->leaves = base_alloc((how->n_pairs + 1) * sizeof(*c->leaves));
+    c->own = base_alloc((how->n_pairs + 1) * sizeof(*c->own));
     for (unsigned i = 0; i < how->n_pairs; i++)
         if (!tls_load_pair(c, how, &how->pairs[i], error))
             return false;
@@ -211,33 +211,35 @@ void tls_context_drop(struct tls_context *c)
     if (atomic_fetch_sub_explicit(&c->refs, 1, memory_order_acq_rel) > 1)
         return;
     SSL_CTX_free(c->ssl);
-    for (unsigned i = 0; i < c->n_leaves; i++)
-        X509_free(c->leaves[i]);
-    free(c->leaves);
-    X509_free(c->issuer);
+    for (unsigned i = 0; i < c->n_own; i++) {
+        X509_free(c->own[i].leaf);
+        X509_free(c->own[i].issuer);
+        free(c->own[i].staple);
+    }
+    free(c->own);
     free(c->alpn);
     if (c->file_key)
         OPENSSL_cleanse(c->file_key, sizeof(*c->file_key));
     free(c->file_key);
-    free(c->staple);
     pthread_mutex_destroy(&c->staple_lock);
     c->magic = 0;
     free(c);
 }
 
-void tls_context_staple(struct tls_context *c, const void *der, size_t n)
+void tls_context_staple(struct tls_context *c, unsigned i, struct span der)
 {
     unsigned char *copy = NULL, *old;
 
     CHECK_MAGIC(c, TLS_CONTEXT_MAGIC);
-    if (der && n) {
-        copy = base_alloc(n);
-        memcpy(copy, der, n);
+    ASSERT(i < c->n_own);
+    if (der.n) {
+        copy = base_alloc(der.n);
+        memcpy(copy, der.p, der.n);
     }
     pthread_mutex_lock(&c->staple_lock);
-    old = c->staple;
-    c->staple = copy;
-    c->staple_n = copy ? n : 0;
+    old = c->own[i].staple;
+    c->own[i].staple = copy;
+    c->own[i].staple_n = der.n;
     pthread_mutex_unlock(&c->staple_lock);
     free(old);
 }

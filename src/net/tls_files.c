@@ -133,13 +133,14 @@ static void read_dh(struct tls_context *c, const char *file)
     ERR_clear_error();
 }
 
-/* Whoever signed the first leaf: an OCSP request names it. */
+/* Whoever signed a leaf: an OCSP request names it. */
 static void note_issuer(struct tls_context *c, X509 *one)
 {
-    if (c->issuer || c->n_leaves == 0 || X509_check_issued(one, c->leaves[0]) != X509_V_OK)
-        return;
-    X509_up_ref(one);
-    c->issuer = one;
+    for (struct tls_own *own = c->own; own < c->own + c->n_own; own++)
+        if (!own->issuer && X509_check_issued(one, own->leaf) == X509_V_OK) {
+            X509_up_ref(one);
+            own->issuer = one;
+        }
 }
 
 static bool bad_certificate(const struct tls_config *how, unsigned index, const char *file, char **error)
@@ -152,12 +153,12 @@ static bool use_pair(struct tls_context *c, const struct tls_config *how, const 
                      STACK_OF(X509) * chain, char **error)
 {
     const char *key_file = p->key ? p->key : p->cert;
-    unsigned index = c->n_leaves;
+    unsigned index = c->n_own;
     EVP_PKEY *key = read_key(how, key_file, index);
     X509 *leaf = sk_X509_shift(chain);
     bool good;
 
-    c->leaves[c->n_leaves++] = leaf;
+    c->own[c->n_own++].leaf = leaf;
     for (int i = 0; i < sk_X509_num(chain); i++)
         note_issuer(c, sk_X509_value(chain, i));
     if (!key)
@@ -179,10 +180,10 @@ bool tls_load_pair(struct tls_context *c, const struct tls_config *how, const st
     bool good;
 
     if (!chain)
-        return bad_certificate(how, c->n_leaves, p->cert, error);
+        return bad_certificate(how, c->n_own, p->cert, error);
     good = use_pair(c, how, p, chain, error);
     sk_X509_pop_free(chain, X509_free);
-    if (good && how->server && c->n_leaves == 1)
+    if (good && how->server && c->n_own == 1)
         read_dh(c, p->cert);
     return good;
 }
@@ -196,7 +197,7 @@ bool tls_load_chain(struct tls_context *c, const char *file, char **error)
     if (!chain)
         return tls_say(error, "AH01903: Failed to configure CA certificate chain! %s", file);
     while ((one = sk_X509_shift(chain)) != NULL) {
-        bool own = c->n_leaves > 0 && X509_cmp(one, c->leaves[0]) == 0; /* a file that begins with the leaf */
+        bool own = c->n_own > 0 && X509_cmp(one, c->own[0].leaf) == 0; /* a file that begins with the leaf */
         if (!own)
             note_issuer(c, one);
         if (own || SSL_CTX_add_extra_chain_cert(c->ssl, one) != 1)

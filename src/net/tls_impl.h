@@ -17,6 +17,12 @@ struct ticket_key {
     unsigned char hmac_n, aes_n; /* 16 and 16, or 32 and 32 */
 };
 
+struct tls_own {         /* a pair's certificate */
+    X509 *leaf, *issuer; /* issuer: where the chain has it, or NULL */
+    unsigned char *staple;
+    size_t staple_n;
+};
+
 #define TLS_CONTEXT_MAGIC 0x544c5343u
 struct tls_context {
     uint32_t magic;
@@ -26,15 +32,12 @@ struct tls_context {
     int depth;
     bool server, crl_missing_ok;
     unsigned char id[32]; /* session id context */
-    unsigned n_leaves;
-    X509 **leaves;       /* one a pair */
-    X509 *issuer;        /* of the first leaf, where its chain has it; or NULL */
+    unsigned n_own;
+    struct tls_own *own; /* one a pair */
     unsigned char *alpn; /* as on the wire: a length before each name */
     unsigned alpn_n;
     struct ticket_key *file_key; /* NULL: those of the process */
     pthread_mutex_t staple_lock; /* held for a copy only */
-    unsigned char *staple;
-    size_t staple_n;
 };
 
 /* The reason in OpenSSL's words after ours: "what: error:0A…"; false for the caller to return. Empties the error queue.

@@ -17,19 +17,19 @@ struct tls_ocsp {
 
 /* ---- the question ---- */
 
-static X509 *find_issuer(const struct tls_context *c)
+static X509 *find_issuer(const struct tls_context *c, const struct tls_own *own)
 {
     X509_STORE_CTX *look;
     X509 *issuer = NULL;
 
-    if (c->issuer) {
-        X509_up_ref(c->issuer);
-        return c->issuer;
+    if (own->issuer) {
+        X509_up_ref(own->issuer);
+        return own->issuer;
     }
     look = X509_STORE_CTX_new();
     ASSERT(look);
     if (X509_STORE_CTX_init(look, SSL_CTX_get_cert_store(c->ssl), NULL, NULL) != 1 ||
-        X509_STORE_CTX_get1_issuer(&issuer, look, c->leaves[0]) <= 0)
+        X509_STORE_CTX_get1_issuer(&issuer, look, own->leaf) <= 0)
         issuer = NULL;
     X509_STORE_CTX_free(look);
     return issuer;
@@ -76,16 +76,16 @@ static bool make_request(struct tls_ocsp *o)
     return n > 0;
 }
 
-struct tls_ocsp *tls_ocsp_new(const struct tls_context *c)
+struct tls_ocsp *tls_ocsp_new(const struct tls_context *c, unsigned i)
 {
-    X509 *issuer = c->n_leaves ? find_issuer(c) : NULL;
+    X509 *issuer = i < c->n_own ? find_issuer(c, &c->own[i]) : NULL;
     struct tls_ocsp *o;
 
     ERR_clear_error();
     if (!issuer)
         return NULL;
     o = base_alloc(sizeof(*o));
-    o->leaf = c->leaves[0];
+    o->leaf = c->own[i].leaf;
     X509_up_ref(o->leaf);
     o->issuer = issuer;
     o->id = OCSP_cert_to_id(NULL, o->leaf, issuer); /* SHA-1: what responders know; it protects nothing */

@@ -18,11 +18,16 @@ struct round { /* the contexts in use */
     struct vec jobs;
 };
 
+struct destination { /* where an answer goes */
+    struct tls_context *context;
+    unsigned pair;
+};
+
 struct job {
     struct stapler *stapler;
     const struct site *site; /* the first that has this certificate: its settings and log */
     const struct ssl_stapling *how;
-    struct vec contexts;
+    struct vec destinations;
     struct tls_ocsp *ocsp;
     const char *url;
     struct staple_fetch *fetch;
@@ -54,8 +59,10 @@ static void staple(struct job *j, struct span der)
 {
     SAY(j, LEVEL_DEBUG, der.n ? 1956 : 1957,
         der.n ? "stapling_cb: setting response" : "stapling_cb: no suitable response available");
-    for (unsigned i = 0; i < j->contexts.n; i++)
-        tls_context_staple(j->contexts.items[i], der.p, der.n);
+    for (unsigned i = 0; i < j->destinations.n; i++) {
+        const struct destination *p = j->destinations.items[i];
+        tls_context_staple(p->context, p->pair, der);
+    }
 }
 
 static void ask_again(struct job *j, int64_t in_s)
@@ -140,9 +147,10 @@ static void refuse(struct job *j, int ah, const char *why)
 /* Revoked or unknown: with SSLStaplingReturnResponderErrors that is what clients are to know. */
 static void say_bad(struct job *j, struct span der, const struct tls_ocsp_answer *a)
 {
+    const struct destination *p = j->destinations.items[0];
     struct tls_leaf leaf = { 0 };
 
-    tls_context_leaf(j->contexts.items[0], 0, &leaf);
+    tls_context_leaf(p->context, p->pair, &leaf);
     SAY(j, LEVEL_ERROR, 2969,
         "stapling_check_response: response has certificate status %s (reason: %s) for serial number %s", a->status,
         a->reason, leaf.serial ? leaf.serial : "");
@@ -226,11 +234,11 @@ static const char *url_fault(struct arena *a, const char *url, int *ah)
                                             : arena_printf(a, "stapling_renew_response: Unsupported uri %s", url);
 }
 
-/* The question for this site's certificate and, where the site says none, the URL to send it to; NULL: none, which is
- * logged. */
-static struct tls_ocsp *usable(struct round *r, const struct site *s, const struct tls_context *t, const char **url)
+/* The question for a certificate of this site and, where the site says none, the URL to send it to; NULL: none, which
+ * is logged. */
+static struct tls_ocsp *usable(struct round *r, const struct site *s, const struct destination *p, const char **url)
 {
-    struct tls_ocsp *ocsp = tls_ocsp_new(t);
+    struct tls_ocsp *ocsp = tls_ocsp_new(p->context, p->pair);
     const char *fault = NULL;
     int ah = 2217;
 
@@ -245,8 +253,8 @@ static struct tls_ocsp *usable(struct round *r, const struct site *s, const stru
     if (!fault)
         return ocsp;
     LOG_AT(&s->log, LOG_SSL, LEVEL_ERROR, ah, 0, NULL, "%s", fault);
-    LOG_AT(&s->log, LOG_SSL, LEVEL_ERROR, 2604, 0, NULL, "Unable to configure certificate %s:0 for stapling",
-           ssl_site_name(r->arena, s));
+    LOG_AT(&s->log, LOG_SSL, LEVEL_ERROR, 2604, 0, NULL, "Unable to configure certificate %s:%u for stapling",
+           ssl_site_name(r->arena, s), p->pair);
     tls_ocsp_free(ocsp);
     return NULL;
 }
@@ -267,17 +275,12 @@ static struct job *new_job(struct stapler *st, struct round *r, const struct sit
     return j;
 }
 
-static void add_site(struct stapler *st, struct round *r, const struct site *s)
+static void add_pair(struct stapler *st, struct round *r, const struct site *s, const struct destination *p)
 {
-    struct tls_context *t = tls_sites_of(r->tls, s);
-    struct tls_ocsp *ocsp;
-    const char *url, *key;
+    const char *url = ssl_site_of(s)->stapling.force_url, *key;
+    struct tls_ocsp *ocsp = usable(r, s, p, &url);
     struct job *j;
 
-    if (!t || !ssl_site_of(s)->stapling.on)
-        return;
-    url = ssl_site_of(s)->stapling.force_url;
-    ocsp = usable(r, s, t, &url);
     if (!ocsp)
         return;
     key = arena_concat(r->arena, tls_ocsp_key(ocsp), " ", url, NULL);
@@ -286,7 +289,17 @@ static void add_site(struct stapler *st, struct round *r, const struct site *s)
         tls_ocsp_free(ocsp);
     else
         map_set(r->by_key, key, j = new_job(st, r, s, ocsp, url));
-    vec_add(r->arena, &j->contexts, t);
+    vec_add(r->arena, &j->destinations, arena_copy(r->arena, p, sizeof(*p)));
+}
+
+static void add_site(struct stapler *st, struct round *r, const struct site *s)
+{
+    struct destination p = { tls_sites_of(r->tls, s), 0 };
+
+    if (!p.context || !ssl_site_of(s)->stapling.on)
+        return;
+    for (; p.pair < ssl_site_of(s)->certs.n; p.pair++)
+        add_pair(st, r, s, &p);
 }
 
 /* What the round before knows already is not asked for again. */

@@ -55,9 +55,9 @@ def responder(ca, *args, port=None, signer=None):
         process.stdout.close()
 
 
-def stapled(weir, name="example.com"):
+def stapled(weir, name="example.com", *args):
     """What a client is shown: 'good', 'revoked', 'trylater', …, or None."""
-    done = subprocess.run(["openssl", "s_client", "-connect", "127.0.0.1:%d" % weir.port, "-servername", name, "-status"],
+    done = subprocess.run(["openssl", "s_client", "-connect", "127.0.0.1:%d" % weir.port, "-servername", name, "-status", *args],
                           input="", capture_output=True, text=True, timeout=PATIENCE)
     if "OCSP response: no response sent" in done.stdout:
         return None
@@ -200,6 +200,15 @@ def test_what_cannot_be_stapled_is_said_and_served_all_the_same(ca, lines, cert,
         assert "[ssl:error]" in weir.wait_for_log(why)
         weir.wait_for_log("AH02604: Unable to configure certificate example.com:443:0 for stapling")
         assert stapled(weir) is None
+
+
+def test_each_of_two_certificates_of_a_site_has_its_answer(ca):
+    rsa = ca.issue("example.com", "example.com", kind="rsa")
+    second = "SSLCertificateFile %s\nSSLCertificateKeyFile %s\n" % (ca.chained(rsa), rsa.key)
+    ca.revoke(rsa)
+    with responder(ca) as ocsp, start(ca, FORCED + second, ocsp) as weir:
+        for kind, what in (("ECDSA+SHA256", "good"), ("RSA-PSS+SHA256", "revoked")):
+            until(lambda: stapled(weir, "example.com", "-sigalgs", kind) == what, "%s to be stapled" % what)
 
 
 def test_two_sites_with_one_certificate_ask_once(ca):

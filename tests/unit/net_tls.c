@@ -1082,7 +1082,7 @@ static void staple_is_sent_and_can_be_changed(void **state)
     for (unsigned i = 0; i < COUNT_OF(texts); i++) {
         struct end s;
         const unsigned char *got;
-        tls_context_staple(server, texts[i], texts[i] ? strlen(texts[i]) : 0);
+        tls_context_staple(server, 0, texts[i] ? span_of(texts[i]) : (struct span){ 0 });
         SSL *ssl = foreign_client(&s, server, ctx);
         long n = SSL_get_tlsext_status_ocsp_resp(ssl, &got);
         assert_int_equal(n, texts[i] ? (long)strlen(texts[i]) : -1);
