@@ -89,6 +89,13 @@ int sock_accept(int fd, struct addr *peer); /* TCP_NODELAY set; -1 with errno */
 bool sock_local(int fd, struct addr *a);
 /* Raises RLIMIT_NOFILE to the hard limit; returns it. */
 uint64_t sock_raise_files(void);
+/* Once all that a server needs is open, before there are threads. Of what is left an eighth at most is held back twice:
+ * the last 16 for our own files (reloads, logs, certificates), before them 1024 for backends of the clients that are
+ * in. fd: any that is open. */
+void sock_share_files(uint64_t limit, int fd);
+bool sock_is_spare(int fd);       /* a backend's socket may have this number */
+bool sock_is_last_client(int fd); /* after a client with this number none is taken for now */
+bool sock_takes_clients(int fd);  /* and now again? fd: any that is open */
 
 /* ---- stream: bytes both ways over TCP or unix now, TLS and HTTP/2 behind the same face later ------------- */
 

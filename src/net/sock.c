@@ -2,9 +2,13 @@
 #include "net.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <netinet/tcp.h>
 #include <sys/resource.h>
 #include <unistd.h>
+
+enum { FILES_FOR_US = 16, FILES_FOR_BACKENDS = 1024 };
 
 static bool is_inet(const struct addr *a)
 {
@@ -70,4 +74,48 @@ uint64_t sock_raise_files(void)
     rlim_t soft = limit.rlim_cur;
     limit.rlim_cur = limit.rlim_max;
     return setrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_max : soft;
+}
+
+/* ---- who may have the last ones ---- */
+
+static int files_for_peers = INT_MAX, files_for_clients = INT_MAX; /* set before there are threads */
+
+/* Descriptors are given out from the lowest, so that a number says how many there are. -1: none is left. */
+static int lowest_free(int fd)
+{
+    int lowest = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    if (lowest >= 0)
+        close(lowest);
+    return lowest;
+}
+
+static int at_most(int n, int most)
+{
+    return n < most ? n : most;
+}
+
+void sock_share_files(uint64_t limit, int fd)
+{
+    int lowest = lowest_free(fd);
+    if (limit > INT_MAX || lowest < 0)
+        return;
+    int eighth = ((int)limit - lowest) / 8;
+    files_for_peers = (int)limit - at_most(eighth, FILES_FOR_US);
+    files_for_clients = files_for_peers - at_most(eighth, FILES_FOR_BACKENDS);
+}
+
+bool sock_is_spare(int fd)
+{
+    return fd < files_for_peers;
+}
+
+bool sock_is_last_client(int fd)
+{
+    return fd >= files_for_clients;
+}
+
+bool sock_takes_clients(int fd)
+{
+    int lowest = lowest_free(fd);
+    return lowest >= 0 && !sock_is_last_client(lowest);
 }

@@ -153,6 +153,11 @@ struct stream *stream_connect(struct loop *l, const struct addr *a, const struct
     int fd = socket(a->sa.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return NULL;
+    if (!sock_is_spare(fd)) {
+        close(fd);
+        errno = EMFILE;
+        return NULL;
+    }
     if (keepalive)
         set_option(fd, SOL_SOCKET, SO_KEEPALIVE);
     if (begin_connect(fd, a, bind_to) != 0) {

@@ -19,6 +19,13 @@ static bool is_gone_peer(int error)
     return error == ECONNABORTED || error == EINTR || error == EPROTO || error == EPERM;
 }
 
+static void rest(struct listener *l, int error)
+{
+    LOG_AT(&l->worker->epoch->snapshot->main->log, LOG_CORE, LEVEL_ERROR, 0, error, NULL,
+           "accept: out of descriptors or memory, new connections wait / 記述子不足のため新規接続は待機します");
+    listener_pause(l->worker);
+}
+
 /* Takes what waits in the queue, at most `most`. */
 static void accept_some(struct listener *l, unsigned most)
 {
@@ -28,10 +35,12 @@ static void accept_some(struct listener *l, unsigned most)
         if (fd >= 0) {
             l->worker->accepted++;
             client_accept(l->worker, fd, &peer);
+            if (sock_is_last_client(fd)) {
+                rest(l, EMFILE);
+                return;
+            }
         } else if (is_shortage(errno)) {
-            LOG_AT(&l->worker->epoch->snapshot->main->log, LOG_CORE, LEVEL_ERROR, 0, errno, NULL,
-                   "accept: out of descriptors or memory, new connections wait / 記述子不足のため新規接続は待機します");
-            listener_pause(l->worker);
+            rest(l, errno);
             return;
         } else if (!is_gone_peer(errno)) {
             return;
@@ -80,5 +89,16 @@ void listener_pause(struct worker *w)
 
 void listener_on_resume(struct timer *t)
 {
-    watch_all(CONTAINER_OF(t, struct worker, accept_pause), EPOLLIN);
+    struct worker *w = CONTAINER_OF(t, struct worker, accept_pause);
+
+    if (link_empty(&w->listeners))
+        return;
+    if (!link_empty(&w->clients) &&
+        !sock_takes_clients(CONTAINER_OF(w->listeners.next, struct listener, link)->watch.fd)) {
+        timer_set(w->loop, t, PAUSE_MS);
+        return;
+    }
+    LOG_AT(&w->epoch->snapshot->main->log, LOG_CORE, LEVEL_NOTICE, 0, 0, NULL,
+           "accept: new connections are taken again / 新規接続の受け付けを再開します");
+    watch_all(w, EPOLLIN);
 }

@@ -403,6 +403,7 @@ static bool begin(struct server *s, enum serve_mode mode)
         return false;
     log_writer_start();
     s->offload = offload_new();
+    sock_share_files(files, s->done_fd);
     start_workers(s);
     say_notices(s->snapshot);
     look_after_tls(s);

@@ -348,6 +348,25 @@ def test_out_of_descriptors_accept_pauses_and_resumes_and_nothing_dies():
         assert weir.error_log().count("out of descriptors") < 100
 
 
+def test_when_clients_have_all_they_may_have_those_inside_still_reach_backends_and_the_server_its_files():
+    with Backend(serve_hello) as backend, Weir("ThreadsPerChild 1\nKeepAliveTimeout 100\n" + HTTP, backend=backend,
+                                               prefix=["sh", "-c", 'ulimit -n 64 && exec "$0" "$@"']) as weir:
+        crowd = [weir.connect() for _ in range(100)]
+        weir.wait_for_log("out of descriptors")
+        inside = crowd[0].send(request())
+        assert inside.read_response().status == 200
+        for name in ("access.log", "error.log"):
+            os.rename(os.path.join(weir.dir, name), os.path.join(weir.dir, name + ".1"))
+        weir.kill(signal.SIGUSR1)
+        weir.wait_for_log("configuration 2 is in charge")
+        assert inside.send(request()).read_response().status == 200
+        weir.wait_for_access("GET")
+        for c in crowd:
+            c.close()
+        assert weir.get().status == 200
+        weir.wait_for_log("new connections are taken again")
+
+
 def test_the_soft_limit_is_raised_to_the_hard_one_and_said():
     with Weir("", prefix=["sh", "-c", 'ulimit -S -n 256 && exec "$0" "$@"']) as weir:
         soft, hard = re.search(r"Max open files\s+(\d+)\s+(\d+)", open("/proc/%d/limits" % weir.pid).read()).groups()
