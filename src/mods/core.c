@@ -54,6 +54,8 @@ static void set_place_defaults(void *place)
         .limit_body = 1 << 30, /* AP_DEFAULT_LIMIT_REQ_BODY since 2.4.53 */
         .canonical_name = CANONICAL_OFF,
         .signature = SIGNATURE_OFF,
+        .options = { .bits = OPTION_FOLLOW },
+        .override = 1,
     };
     memset(&p->levels, -1, sizeof(p->levels));
 }
@@ -73,6 +75,8 @@ static void merge_place(struct arena *a, void *merged, const void *base, const v
 
     (void)a;
     core_merge_levels(&m->levels, &b->levels, &o->levels);
+    m->options = b->options;
+    core_merge_options(&m->options, &o->options);
     m->has_levels = b->has_levels || o->has_levels;
 }
 
@@ -92,6 +96,8 @@ static void place_files(struct snapshot *s)
         main->server_root = s->reading->root;
     main->runtime_dir = below(s->arena, main->server_root, main->runtime_dir ? main->runtime_dir : "logs");
     main->pid_file = below(s->arena, main->runtime_dir, main->pid_file);
+    if (!main->access_names.n)
+        vec_add(s->arena, &main->access_names, arena_strdup(s->arena, ".htaccess"));
     if (!main->document_root)
         main->document_root = below(s->arena, main->server_root, "htdocs");
 }
@@ -103,6 +109,8 @@ static void inherit_from_main(struct site *site, const struct core_site *main)
     own->server_root = main->server_root;
     own->runtime_dir = main->runtime_dir;
     own->pid_file = main->pid_file;
+    if (!own->access_names.n)
+        own->access_names = main->access_names;
     if (!own->document_root)
         own->document_root = main->document_root;
 }

@@ -23,6 +23,10 @@ conf_set_fn core_set_server_name, core_set_server_alias, core_set_document_root,
 /* core_place.c: what sections may set */
 conf_set_fn core_set_error_document, core_set_handler, core_set_limit_body, core_set_canonical_name, core_set_signature;
 
+/* core_files.c: what is to be done with files */
+conf_set_fn core_set_options, core_set_override, core_set_override_list, core_set_access_names;
+void core_merge_options(struct core_options *under, const struct core_options *over);
+
 /* core_log.c */
 conf_set_fn core_set_error_log_format, core_set_log_level;
 void core_merge_levels(struct log_levels *merged, const struct log_levels *base, const struct log_levels *over);

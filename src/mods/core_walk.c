@@ -80,6 +80,21 @@ static void walk_files(struct request *r, struct walk *w, struct span file)
     }
 }
 
+/* A directory is matched with its slash at the end, a pattern sees the name as it was asked for. */
+static void walk_directories(struct request *r, struct walk *w)
+{
+    const struct vec *all = &r->site->directories;
+    struct span file = span_of(r->filename), directory = file;
+
+    if (r->file.kind == RESOURCE_DIRECTORY && file.p[file.n - 1] != '/')
+        directory = span_of(arena_concat(r->arena, r->filename, "/", NULL));
+    for (unsigned i = 0; i < all->n; i++) {
+        const struct section *s = all->items[i];
+        if (matches(r, s, s->regex ? file : directory))
+            walk_add(r->arena, w, s);
+    }
+}
+
 static void walk_target(struct request *r, struct walk *w)
 {
     if (r->proxy) {
@@ -88,10 +103,9 @@ static void walk_target(struct request *r, struct walk *w)
         if (query) /* httpd adds the query later */
             url.n = (size_t)(query - url.p);
         walk_list(r, w, &r->site->proxies, url);
-    } else if (r->uri[0] == '/') {
-        struct span file = span_of(request_filename(r));
-        walk_list(r, w, &r->site->directories, file);
-        walk_files(r, w, file);
+    } else if (r->filename) {
+        walk_directories(r, w);
+        walk_files(r, w, span_of(r->filename));
     }
 }
 

@@ -16,6 +16,13 @@ struct peer_info { /* a client connection */
     char id[16];     /* %{c}L: short, unique in the process */
     char text[64];   /* "192.0.2.1:5000" for logs */
 };
+/* What a path leads to on disk; link followed. */
+enum resource_kind { RESOURCE_NONE, RESOURCE_FILE, RESOURCE_DIRECTORY };
+struct resource {
+    enum resource_kind kind;
+    uint64_t size, inode;
+    int64_t mtime_us;
+};
 struct proxy_target;
 #define REQUEST_MAGIC 0x52455131u
 struct request {
@@ -30,6 +37,9 @@ struct request {
     struct span unparsed_uri; /* r->unparsed_uri: path?query as sent */
     const char *uri;          /* r->uri: decoded, normalised, starts with "/" */
     struct span args;         /* r->args; p NULL without "?" */
+    const char *filename;     /* r->filename: the file that translate_name chose; NULL before, and when proxied */
+    const char *path_info;    /* r->path_info: what is left of filename behind a file or a missing name; NULL before */
+    struct resource file;     /* what is there, once files_map has looked */
     const char *hostname;     /* of Host or the absolute form, lower case; NULL when none */
     int host_port;            /* written in Host; 0 */
     struct http_fields env, notes;
@@ -64,7 +74,7 @@ void request_set_env(struct request *r, const char *name, const char *value);
 void request_rename_env(struct request *r);
 /* The site's, or the place's LogLevel on it: then valid until the next call on this thread. */
 const struct log_target *request_log(const struct request *r);
-const char *request_filename(const struct request *r); /* r->filename: "proxy:URL", or DocumentRoot and path; NULL */
+const char *request_filename(const struct request *r); /* as httpd has it: "proxy:URL", or r->filename */
 /* An event with the request's client, names, ids and Referer, for ErrorLogFormat and the default form. */
 struct log_event request_event(const struct request *r, struct log_event e);
 #define REQUEST_LOG(r, mod, lvl, number, ...) REQUEST_LOG_OS(r, mod, lvl, number, 0, __VA_ARGS__)
@@ -121,6 +131,7 @@ struct core_site {        /* ints are flags or enums of the words above; µs whe
     int header_rate, body_rate, handshake_rate; /* bytes a second that extend it */
     struct vec protocols;                       /* char *: Protocols, in order; empty: http/1.1 */
     const char *protocol;                       /* Protocol, lower case; NULL: the listener's */
+    struct vec access_names;                    /* char *: AccessFileName */
     struct vec limit_methods; /* char *: names beyond httpd's own that <Limit> wrote; main server only */
 };
 struct error_document {
@@ -129,6 +140,21 @@ struct error_document {
     const char *value;
     const struct expr *text; /* the value with its %{…}; NULL for ERROR_DEFAULT */
 };
+/* Options: httpd's allow_options_t */
+enum {
+    OPTION_INDEXES = 1,
+    OPTION_INCLUDES = 2,
+    OPTION_FOLLOW = 4,
+    OPTION_EXEC = 8,
+    OPTION_OWNER = 16,
+    OPTION_VIEWS = 32,
+    OPTION_INCLUDES_EXEC = 64,
+    OPTION_ALL = OPTION_INDEXES | OPTION_INCLUDES | OPTION_INCLUDES_EXEC | OPTION_FOLLOW | OPTION_EXEC
+};
+struct core_options {
+    int bits, add, remove; /* the words without sign so far; those with one */
+    int absolute;          /* written without signs: what was before is forgotten */
+};
 struct core_place {
     struct vec error_documents; /* struct error_document *: the last of a status wins */
     struct log_levels levels;   /* whole in a request's place, its site's where no section wrote any */
@@ -136,6 +162,9 @@ struct core_place {
     int64_t limit_body;         /* LimitRequestBody; 0 none */
     int canonical_name, signature;
     const char *handler; /* SetHandler; NULL none */
+    struct core_options options;
+    int override;      /* AllowOverride: 0 None; httpd looks for .htaccess where nothing was written, too */
+    int override_list; /* AllowOverrideList names some */
 };
 extern struct module core_module;
 const struct core_site *core_site_of(const struct site *s);
@@ -145,6 +174,14 @@ const struct core_place *core_place_of(const struct place *p);
 enum walk_stage { WALK_LOCATION /* before translate */, WALK_FINAL /* after translate, before authz */ };
 /* 0 or a status. An <If> that fails to evaluate is not taken (AH00039). May be called again for the next stage. */
 int core_walk(struct request *r, struct place_memo *memo, enum walk_stage stage);
+
+/* ---- files.c: from a path to a file ----------------------------------------------------------------------------- */
+
+/* translate_name, when nothing else took it: r->filename below DocumentRoot. 0, 400 or 403. */
+int files_translate(struct request *r);
+/* ap_directory_walk: goes down r->filename, link by link as Options allow, until a file, a missing name or the end;
+ * sets r->filename, r->path_info and r->file. 0, 403, or 500 where a .htaccess lies that would have to be read. */
+int files_map(struct request *r);
 
 /* ---- authz.c: Require all granted|denied; every other form is refused until it acts --------------------------- */
 int authz_check(struct request *r); /* 0 or 403, logged as AH01630 */

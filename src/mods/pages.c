@@ -168,6 +168,13 @@ static void answer_first(struct request *r, const struct request *first, struct 
     add_page(r, NULL, second, body);
 }
 
+static const char *location_of(const struct request *r)
+{
+    struct span location = http_fields_get(&r->out, "Location");
+
+    return location.p ? arena_span(r->arena, location) : NULL;
+}
+
 static bool has_control(const char *text)
 {
     for (; *text; text++)
@@ -209,7 +216,7 @@ const char *pages_answer(struct request *r, int status, struct buf *body)
     if (text && d->kind == ERROR_TEXT)
         buf_adds(body, text);
     else
-        add_page(r, r->status == 302 ? text : NULL, 0, body);
+        add_page(r, location_of(r), 0, body);
     return NULL;
 }
 

@@ -133,12 +133,7 @@ const char *request_url(const struct request *r, const char *path)
 
 const char *request_filename(const struct request *r)
 {
-    const char *root;
-
-    if (r->proxy)
-        return arena_concat(r->arena, "proxy:", r->proxy->url, NULL);
-    root = core_site_of(r->site)->document_root;
-    return r->uri ? arena_concat(r->arena, root ? root : "", r->uri, NULL) : NULL;
+    return r->proxy ? arena_concat(r->arena, "proxy:", r->proxy->url, NULL) : r->filename;
 }
 
 const char *request_server_banner(const struct request *r)

@@ -150,11 +150,21 @@ static bool is_own_options(const struct exchange *ex)
     return ex->r.status == 200 && span_eq(ex->r.head.method, SPAN("OPTIONS"));
 }
 
+/* Of what an answer would have said only where to go instead stays with its error's page (ap_send_error_response). */
+static void forget_fields(struct request *r)
+{
+    struct span location = http_fields_get(&r->out, "Location");
+
+    r->out = (struct http_fields){ 0 };
+    if (location.p && (r->status == 201 || (r->status >= 300 && r->status < 400)))
+        http_fields_set(r->arena, &r->out, "Location", location);
+}
+
 static const char *fill_page(struct exchange *ex, struct buf *page)
 {
     struct request *r = &ex->r;
 
-    r->out = (struct http_fields){ 0 };
+    forget_fields(r);
     if (is_own_trace(ex))
         pages_trace(r, page);
     else if (is_own_options(ex) && r->uri[0] == '/')

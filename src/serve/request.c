@@ -156,14 +156,39 @@ static enum step_result walk_locations(struct exchange *ex)
     return request_decide(ex, core_walk(&ex->r, ex->epoch->memo, WALK_LOCATION));
 }
 
-static enum step_result translate(struct exchange *ex)
+/* The first that takes the path has it. */
+static int translate_name(struct request *r)
 {
-    return request_decide(ex, ex->r.uri[0] == '/' ? proxy_translate(&ex->r) : 0);
+    int status;
+
+    if (r->uri[0] != '/')
+        return 0;
+    status = proxy_translate(r);
+    if (!status && !r->proxy)
+        status = files_translate(r);
+    return status;
 }
 
-static enum step_result walk_rest(struct exchange *ex)
+static enum step_result translate(struct exchange *ex)
 {
-    return request_decide(ex, core_walk(&ex->r, ex->epoch->memo, WALK_FINAL));
+    return request_decide(ex, translate_name(&ex->r));
+}
+
+static enum step_result answer_trace(struct exchange *ex);
+
+/* What fails on the way to a file fails under the site's own settings, as in httpd. */
+static enum step_result map_and_walk(struct exchange *ex)
+{
+    struct request *r = &ex->r;
+    int status = 0;
+
+    if (!r->proxy && span_eq(r->head.method, SPAN("TRACE")))
+        return answer_trace(ex);
+    if (!r->proxy && r->filename) {
+        r->place = &r->site->place;
+        status = files_map(r);
+    }
+    return request_decide(ex, status ? status : core_walk(r, ex->epoch->memo, WALK_FINAL));
 }
 
 /* A certificate is asked for in the handshake only: what a place wants beyond it is refused, not waited for. */
@@ -237,9 +262,9 @@ static int status_without_backend(struct exchange *ex)
 
 static enum step_result answer_here_or_proxy(struct exchange *ex)
 {
-    if (ex->r.proxy) /* its own rules on TRACE are in proxy_prepare */
+    if (ex->r.proxy)
         return STEP_NEXT;
-    if (span_eq(ex->r.head.method, SPAN("TRACE")))
+    if (span_eq(ex->r.head.method, SPAN("TRACE"))) /* proxy_prepare found Max-Forwards: 0 */
         return answer_trace(ex);
     ex->r.status = status_without_backend(ex);
     return STEP_REPLY;
@@ -339,7 +364,7 @@ static const struct step {
     { "frame the body", frame_body },
     { "walk the locations", walk_locations },
     { "translate", translate },
-    { "walk the rest", walk_rest },
+    { "walk the rest", map_and_walk },
     { "check TLS", check_tls },
     { "authorise", authorise },
     { "fix up", fix_up },
@@ -385,6 +410,8 @@ static void restart(struct exchange *ex, const char *path)
     r->unparsed_uri = span_of(path);
     r->place = &r->site->place;
     r->proxy = NULL;
+    r->filename = r->path_info = NULL;
+    r->file = (struct resource){ 0 };
     r->handler = NULL;
     r->status = 0;
     r->out = (struct http_fields){ 0 };

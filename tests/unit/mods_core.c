@@ -24,6 +24,7 @@ static struct request *ask(struct snapshot *s, const char *head)
     struct place_memo *memo = place_memo_new(s);
 
     arena_on_free(bench_arena, bench_forget, memo);
+    assert_int_equal(files_translate(r), 0);
     assert_int_equal(core_walk(r, memo, WALK_FINAL), 0);
     return r;
 }

@@ -95,6 +95,7 @@ static struct request *make_request(const struct snapshot *s, const struct site 
     r->unparsed_uri = r->head.target;
     r->uri = "/a\"b";
     r->args = SPAN("x=\"1");
+    r->filename = "/usr/a\"b";
     r->hostname = "ho.st";
     r->host_port = 99;
     r->handler = "proxy-server";

@@ -1,0 +1,176 @@
+/* Rows about files: Options, AllowOverride, AccessFileName, AcceptPathInfo, FileETag … httpd's core.c. */
+#include "core.h"
+
+#include <strings.h>
+
+static const struct core_word option_words[] = {
+    { "Indexes", OPTION_INDEXES },
+    { "Includes", OPTION_INCLUDES | OPTION_INCLUDES_EXEC },
+    { "IncludesNOEXEC", OPTION_INCLUDES },
+    { "FollowSymLinks", OPTION_FOLLOW },
+    { "SymLinksIfOwnerMatch", OPTION_OWNER },
+    { "ExecCGI", OPTION_EXEC },
+    { "MultiViews", OPTION_VIEWS },
+    { "RunScripts", OPTION_VIEWS | OPTION_EXEC },
+    { "None", 0 },
+    { "All", OPTION_ALL },
+};
+
+void core_merge_options(struct core_options *under, const struct core_options *over)
+{
+    if (over->absolute) {
+        *under = *over;
+        return;
+    }
+    under->add = (under->add & ~over->remove) | over->add;
+    under->remove = (under->remove & ~over->add) | over->remove;
+    under->bits = (under->bits & ~under->remove) | under->add;
+}
+
+static void set_option(struct core_options *o, char action, int bits)
+{
+    if (action == '-') {
+        o->remove |= bits, o->add &= ~bits, o->bits &= ~bits;
+    } else {
+        o->bits |= bits;
+        if (action == '+')
+            o->add |= bits, o->remove &= ~bits;
+    }
+}
+
+static const char *check_alone(const char *word, bool first, bool relative)
+{
+    bool none = strcasecmp(word, "None") == 0;
+
+    if (!none && strcasecmp(word, "All") != 0)
+        return NULL;
+    if (!first)
+        return none ? "'Options None' must be the first Option given."
+                    : "'Options All' must be the first option given.";
+    if (relative)
+        return none ? "You may not use 'Options +None' or 'Options -None'."
+                    : "You may not use 'Options +All' or 'Options -All'.";
+    return NULL;
+}
+
+static void note_views(struct conf_cmd *cmd, char action, int bits)
+{
+    if ((bits & OPTION_VIEWS) && action != '-')
+        conf_note(cmd, LEVEL_NOTICE, LOG_CORE, 0,
+                  "Options %s at %s:%d: MultiViews has no effect: Weir negotiates no contents / MultiViews "
+                  "は機能しません: Weir はコンテントネゴシエーションをしません",
+                  cmd->node->args, cmd->node->file, cmd->node->line);
+}
+
+const char *core_set_options(struct conf_cmd *cmd, void *settings, int argc, char **argv)
+{
+    static const char mixed[] = "Either all Options must start with + or -, or no Option may.";
+    struct core_options *o = &((struct core_place *)settings)->options;
+    const char *rest = argv[0], *fault;
+    bool first = true, relative = false, alone = false;
+    char *word;
+    int bits;
+
+    (void)argc;
+    while ((word = conf_word(cmd->arena, &rest)) && *word) {
+        char action = *word == '+' || *word == '-' ? *word++ : '\0';
+        if (action ? !relative && !first && !alone : relative)
+            return mixed;
+        relative |= action != '\0';
+        if (first && !action)
+            *o = (struct core_options){ .absolute = 1 };
+        if ((fault = check_alone(word, first, relative)))
+            return fault;
+        if (!core_find_word(option_words, COUNT_OF(option_words), word, &bits))
+            return conf_fault(cmd, "Illegal option %s", word);
+        alone |= bits == 0 || bits == OPTION_ALL;
+        set_option(o, action, bits);
+        note_views(cmd, action, bits);
+        first = false;
+    }
+    return NULL;
+}
+
+/* ---- files of settings: whether one may lie there is all that counts in this version ---- */
+
+static void warn_useless(struct conf_cmd *cmd)
+{
+    if (!(cmd->section && (cmd->section->kind == SECTION_LOCATION || cmd->section->kind == SECTION_FILES)))
+        return;
+    if (strcasecmp(cmd->row->name, "AllowOverride") == 0)
+        conf_note(cmd, LEVEL_WARN, LOG_CORE, 114, "Useless use of AllowOverride in line %d of %s.", cmd->node->line,
+                  cmd->node->file);
+    else
+        conf_note(cmd, LEVEL_WARN, LOG_CORE, 115, "Useless use of AllowOverrideList at %s:%d", cmd->node->file,
+                  cmd->node->line);
+}
+
+/* Options=Indexes,MultiViews: each word is to be an option. */
+static const char *check_options(struct conf_cmd *cmd, const char *list)
+{
+    char *copy = arena_strdup(cmd->arena, list), *rest = copy, *word;
+    int bits;
+
+    while ((word = strsep(&rest, ",")))
+        if (*word && !core_find_word(option_words, COUNT_OF(option_words), word, &bits))
+            return conf_fault(cmd, "Illegal option %s", word);
+    return NULL;
+}
+
+const char *core_set_override(struct conf_cmd *cmd, void *settings, int argc, char **argv)
+{
+    static const struct core_word words[] = { { "Limit", 1 },      { "Options", 1 }, { "FileInfo", 1 },
+                                              { "AuthConfig", 1 }, { "Indexes", 1 }, { "Nonfatal", 0 },
+                                              { "None", 0 },       { "All", 1 } };
+    struct core_place *place = settings;
+    const char *rest = argv[0];
+    char *word;
+    int value;
+
+    (void)argc;
+    warn_useless(cmd);
+    place->override = 0;
+    while ((word = conf_word(cmd->arena, &rest)) && *word) {
+        char *equals = strchr(word, '=');
+        const char *fault = NULL;
+        if (equals)
+            *equals++ = '\0';
+        if (!core_find_word(words, COUNT_OF(words), word, &value))
+            return conf_fault(cmd, "Illegal override option %s", word);
+        if (!equals && strcasecmp(word, "Nonfatal") == 0)
+            return conf_fault(cmd, "=Override, =Unknown or =All expected after %s", word);
+        if (equals && strcasecmp(word, "Options") == 0)
+            fault = check_options(cmd, equals);
+        if (fault)
+            return fault;
+        place->override = strcasecmp(word, "None") == 0 ? 0 : place->override | value;
+    }
+    return NULL;
+}
+
+const char *core_set_override_list(struct conf_cmd *cmd, void *settings, int argc, char **argv)
+{
+    struct core_place *place = settings;
+
+    warn_useless(cmd);
+    place->override_list = 0;
+    for (int i = 0; i < argc; i++)
+        if (strcasecmp(argv[i], "None") != 0)
+            place->override_list = 1;
+        else if (argc != 1)
+            return "'None' not allowed with other directives in AllowOverrideList";
+    return NULL;
+}
+
+const char *core_set_access_names(struct conf_cmd *cmd, void *settings, int argc, char **argv)
+{
+    struct core_site *site = settings;
+    const char *rest = argv[0];
+    char *word;
+
+    (void)argc;
+    site->access_names = (struct vec){ 0 };
+    while ((word = conf_word(cmd->arena, &rest)) && *word)
+        vec_add(cmd->arena, &site->access_names, word);
+    return NULL;
+}
