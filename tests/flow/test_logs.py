@@ -1,11 +1,13 @@
 """What is written down: access lines in Apache's formats, the error log's form, pipes, and rotation without a lost line."""
 import os
 import re
+import socket
+import subprocess
 import threading
 import time
 
 import pytest
-from harness import (Backend, Weir, free_port, request, serve_hello, until)
+from harness import (PATIENCE, Backend, Weir, free_port, request, serve_hello, until)
 
 HTTP = "ProxyPass / http://127.0.0.1:{backend}/"
 
@@ -194,6 +196,32 @@ def test_loglevel_of_a_host_and_of_a_location():
 
 
 # ---- pipes
+
+def with_dev_log(folder):
+    """A socket that is /dev/log, and a prefix for Weir that sees it there."""
+    s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    s.bind(os.path.join(folder, "log"))
+    s.settimeout(PATIENCE)
+    script = ('mkdir "$0/dev" && mount -t tmpfs none "$0/dev" && ln -s "$0/log" "$0/dev/log" && for f in null zero random urandom; '
+              'do touch "$0/dev/$f" && mount --bind "/dev/$f" "$0/dev/$f" || exit 1; done && mount --rbind "$0/dev" /dev && exec "$@"')
+    prefix = ["unshare", "-rm", "sh", "-c", script, folder]
+    if subprocess.run([*prefix, "true"], capture_output=True).returncode:
+        pytest.skip("no mount namespace of our own here: /dev/log cannot be replaced")
+    os.rmdir(os.path.join(folder, "dev"))
+    return s, prefix
+
+
+@pytest.mark.parametrize("spec, priority, tag", [("syslog", 23 * 8 + 3, "weir"), ("syslog:local3", 19 * 8 + 3, "weir"),
+                                                 ("syslog:local3:front", 19 * 8 + 3, "front")])
+def test_the_error_log_goes_to_syslog(tmp_path, spec, priority, tag):
+    log, prefix = with_dev_log(str(tmp_path))
+    with log, Weir("ErrorLog %s\nErrorLogFormat \"[%%l] %%M\"\nProxyPass / http://127.0.0.1:1/" % spec, prefix=prefix) as weir:
+        assert weir.get().status == 503
+        while "AH00957" not in (line := log.recv(4096).decode()):
+            pass
+        assert line.startswith("<%d>" % priority), line
+        assert re.search(r" %s\[\d+\]: \[error\] AH00957: http: attempt to connect" % tag, line), line
+
 
 def test_piped_logs_get_every_line_and_end_with_the_server(backend):
     with Weir('CustomLog "|/bin/cat >>{dir}/piped.log" "%U"\nCustomLog "||/usr/bin/tee {dir}/direct.log" "%U"\n'
