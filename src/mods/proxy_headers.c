@@ -153,7 +153,7 @@ static void write_framing(struct buf *out, const struct http_body *body)
 
 static void write_connection(struct buf *out, const struct proxy_target *t, bool reuse)
 {
-    if (t->tunnel_only)
+    if (t->upgrade && t->tunnel_only)
         buf_printf(out, "Upgrade: %s\r\nConnection: Upgrade\r\n", t->upgrade_protocol);
     else if (t->upgrade)
         buf_printf(out, "Connection: Upgrade\r\nUpgrade: %s\r\n", t->upgrade_protocol);

@@ -81,7 +81,10 @@ static bool may_keep(const struct exchange *ex)
 static void add_connection(struct exchange *ex, struct buf *out)
 {
     const struct core_site *core = core_site_of(ex->r.site);
-    const char *offer = http_fields_has_token(&ex->r.out, "Connection", "upgrade") ? "Upgrade" : NULL;
+    const char *offer = http_fields_has_token(&ex->r.out, "Connection", "upgrade") ||
+                                http_fields_has_token(&ex->r.err_out, "Connection", "upgrade")
+                            ? "Upgrade"
+                            : NULL;
 
     if (!ex->keep) {
         buf_printf(out, "Connection: %sclose\r\n", offer ? "Upgrade, " : "");

@@ -88,6 +88,6 @@ def test_routes_as_apache(pair, row):
     assert weir.seen == apache.seen
 
 
-def test_426_names_the_protocol(pair):
-    apache, weir = pair.of("no fallback: another protocol")
-    assert apache.all("Upgrade") == weir.all("Upgrade") == ["WebSocket"]
+def test_426_offers_the_protocol(pair):
+    for answer in pair.of("no fallback: another protocol"):
+        assert (answer.all("Upgrade"), answer.all("Connection")) == (["WebSocket"], ["Upgrade"])

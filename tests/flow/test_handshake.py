@@ -195,10 +195,11 @@ INSANE = {
 }
 
 
+@pytest.mark.parametrize("fallback", ["", "ProxyWebsocketFallbackToProxyHttp Off\n"], ids=["fallback", "no fallback"])
 @pytest.mark.parametrize("name", INSANE)
-def test_what_is_no_sane_handshake_is_forwarded_as_plain_http_and_the_log_says_why(backend, name):
+def test_what_is_no_sane_handshake_is_forwarded_as_plain_http_and_the_log_says_why(backend, name, fallback):
     raw, why = INSANE[name]
-    with Weir(WS, backend=backend) as weir:
+    with Weir(fallback + WS, backend=backend) as weir:
         client = weir.connect().send(raw())
         peer = backend.accept()
         seen = peer.read_request()
@@ -243,6 +244,21 @@ def test_upgrade_any_carries_other_protocols_too(backend):
         assert client.read(9) == b"raw bytes"
         client.send(b"back")
         assert peer.read(4) == b"back"
+
+
+def test_what_looks_like_close_frames_in_another_protocol_ends_nothing(backend):
+    with Weir("ProxyPass / http://127.0.0.1:{backend}/ upgrade=ANY", backend=backend) as weir:
+        client = weir.connect().send(request(fields=[("Upgrade", "chat/2"), ("Connection", "Upgrade")]))
+        peer = backend.accept()
+        peer.read_head()
+        peer.send(answer(101, b"", [("Upgrade", "chat/2"), ("Connection", "Upgrade")], length=False))
+        client.read_head()
+        client.send(b"\x88\x80abcd")
+        assert peer.read(6) == b"\x88\x80abcd"
+        peer.send(b"\x88\x00")
+        assert client.read(2) == b"\x88\x00"
+        client.send(b"more")
+        assert peer.read(4) == b"more" and client.is_silent()
 
 
 def test_without_fallback_plain_requests_pass_the_ws_line_by(backend):
