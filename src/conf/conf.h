@@ -219,6 +219,8 @@ void conf_touch_bytes(struct conf_cmd *cmd, const void *settings, const void *fi
 bool part_has(const void *part, const void *field);
 void conf_note(struct conf_cmd *cmd, enum log_level level, enum log_module module, int ah, const char *format, ...)
     PRINTF(5, 6);
+/* A file that a line names, whole and in the arena: NULL, or why not. */
+const char *conf_read_file(struct conf_cmd *cmd, const char *path, struct span *text);
 char *conf_fault(struct conf_cmd *cmd, const char *format, ...) PRINTF(2, 3); /* a message to return */
 /* Apache's time words: "5", "5s", "500ms", "2min" (mi), "1h"; default unit given. false: malformed or overflow. */
 bool conf_time(const char *text, const char *default_unit, int64_t *us);

@@ -59,6 +59,16 @@ const char *files_load(struct reader *r, const char *path, struct buf *bytes)
     return NULL;
 }
 
+const char *conf_read_file(struct conf_cmd *cmd, const char *path, struct span *text)
+{
+    struct reader r = { .out = cmd->reading, .arena = cmd->arena };
+    struct buf bytes = { 0 };
+    const char *why = files_load(&r, path, &bytes);
+    *text = why ? (struct span){ 0 } : (struct span){ arena_span(cmd->arena, buf_span(&bytes)), buf_len(&bytes) };
+    buf_release(&bytes);
+    return why;
+}
+
 enum file_kind files_kind(const struct reader *r, const char *path)
 {
     const struct conf_options *o = r->out->options;

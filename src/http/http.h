@@ -167,6 +167,23 @@ struct http_host {
 bool http_request_host(struct arena *a, const struct http_request_head *h, struct http_host *host,
                        struct http_fault *fault);
 
+/* ---- PROXY protocol ---------------------------------------------------------------------------------- */
+
+#define HTTP_PROXY_MOST 232 /* bytes of a header, as in httpd */
+struct http_proxy_peer {
+    bool known; /* false: LOCAL or UNKNOWN, the connection's own address holds */
+    unsigned char family /* 4 or 6 */, ip[16];
+    unsigned short port;
+    char text[46];
+};
+struct http_proxy_fault {
+    int ah; /* 0: httpd says nothing */
+    char text[400];
+};
+/* Looks at a connection's first bytes; *used: what the header takes. */
+enum http_parse http_parse_proxy_header(struct span in, struct http_proxy_peer *peer, size_t *used,
+                                        struct http_proxy_fault *fault);
+
 /* ---- words ------------------------------------------------------------------------------------------ */
 
 const char *http_reason(int status); /* "Not Found"; "Unknown Reason" for codes without a text */

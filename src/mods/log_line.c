@@ -412,7 +412,7 @@ static void put_item(struct line *l, const struct log_item *item)
     case LOG_TRAILER_OUT: put_value(l, http_fields_get(&r->trailers_out, item->arg)); break;
     case LOG_FIRST_BYTE: put_first_byte(l); break;
     case 'a':
-    case 'h': put_string(l, r->client_ip); break;
+    case 'h': put_string(l, strcmp(item->arg, "c") == 0 ? r->peer->ip : r->client_ip); break;
     case 'A': put_string(l, r->peer->local_ip); break;
     case 'l': buf_adds(l->out, "-"); break; /* no identd is asked */
     case 'x': put_filled(l, ssl_variable(r, item->arg)); break;

@@ -58,7 +58,6 @@ NAMED(deflate, "mod_deflate.c", deflate_directives);
 NAMED(expires, "mod_expires.c", expires_directives);
 NAMED(autoindex, "mod_autoindex.c", autoindex_directives);
 NAMED(negotiation, "mod_negotiation.c", negotiation_directives);
-NAMED(remoteip, "mod_remoteip.c", remoteip_directives);
 
 NAMED(http2, "mod_http2.c", http2_directives);
 NAMED(socache_shmcb, "mod_socache_shmcb.c", NULL);

@@ -9,8 +9,9 @@
 struct peer_info { /* a client connection */
     char ip[46], local_ip[46];
     unsigned short port, local_port;
-    unsigned char family; /* 4 or 6; 0 unix */
-    unsigned char address[16];
+    unsigned char family, local_family; /* 4 or 6; 0 unix */
+    unsigned char address[16], local_address[16];
+    const struct http_proxy_peer *claim; /* what its PROXY header said; NULL: none was asked for */
     bool tls;
     unsigned served; /* requests before this one on the connection */
     char id[16];     /* %{c}L: short, unique in the process */
@@ -54,6 +55,7 @@ struct request {
     const char *redirect;                         /* a module asks for an internal redirect: path?query; NULL */
     const struct request *previous;               /* before an internal redirect or ErrorDocument; NULL */
     const char *client_ip;                        /* whom the request is from: the peer, or whom mod_remoteip found */
+    const char *client_text;                      /* the same with its port, for logs */
     struct span client_address;                   /* the same, 4 or 16 bytes; p NULL for a unix socket */
     char id[28];                                  /* what %L and the error log call it */
     bool *logged;                                 /* becomes true with its first line in the error log; or NULL */
@@ -187,6 +189,11 @@ int files_map(struct request *r);
 int authz_check(struct request *r); /* 0 or 403, logged as AH01630 */
 /* ---- env.c: SetEnv, PassEnv, UnsetEnv into r->env ---- */
 void env_fixup(struct request *r);
+
+/* ---- remoteip.c: who the client is, when trusted proxies stand between --------------------------------------- */
+extern struct module remoteip_module;
+void remoteip_take(struct request *r); /* sets r->client_*, rewrites the fields */
+bool remoteip_expects_header(const struct snapshot *s, const struct peer_info *peer); /* RemoteIPProxyProtocol */
 
 /* ---- proxy.c, proxy_worker.c: directives ------------------------------------------------------------------------ */
 

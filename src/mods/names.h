@@ -37,7 +37,6 @@
     "it sends requests elsewhere, and this version does not act on it / この版ではまだ振り分けに使えません"
 #define WHY_STEERS                                                                                                     \
     "variables steer other directives, and this version does not set them / この版ではまだ変数を設定できません"
-#define WHY_CLIENT  "it decides who the client is, and this version does not act on it / この版ではまだ機能しません"
 #define WHY_ANSWERS "it changes answers, and this version does not act on it / この版ではまだ応答を変更できません"
 #define WHY_CODE    "it loads code made for httpd / httpd 用のコードは読み込めません"
 
@@ -63,7 +62,7 @@ conf_set_fn names_set_off_only; /* Off is what happens anyway; anything else is 
 extern const struct directive access_compat_directives[], auth_basic_directives[], authn_core_directives[],
     authn_file_directives[], authz_groupfile_directives[];
 extern const struct directive alias_directives[], setenvif_directives[], headers_directives[], rewrite_directives[],
-    remoteip_directives[], filter_directives[], deflate_directives[], expires_directives[], http2_directives[];
+    filter_directives[], deflate_directives[], expires_directives[], http2_directives[];
 extern const struct directive dir_directives[], mime_directives[], autoindex_directives[], negotiation_directives[];
 extern const struct directive ssl_directives[];
 extern const struct directive other_directives[]; /* of httpd's modules that Weir does not contain */

@@ -1,4 +1,4 @@
-/* What steers requests and answers: mod_alias, mod_env, mod_setenvif, mod_headers, mod_rewrite, mod_remoteip,
+/* What steers requests and answers: mod_alias, mod_env, mod_setenvif, mod_headers, mod_rewrite,
  * mod_filter, mod_deflate, mod_expires, mod_http2. */
 #include "names.h"
 
@@ -38,18 +38,6 @@ const struct directive rewrite_directives[] = {
     REFUSED("RewriteMap", IN_SITES, WHY_ROUTES),
     REFUSED("RewriteOptions", ANYWHERE, WHY_ROUTES),
     REFUSED("RewriteRule", ANYWHERE, WHY_ROUTES),
-    { 0 },
-};
-
-const struct directive remoteip_directives[] = {
-    REFUSED("RemoteIPHeader", IN_SITES, WHY_CLIENT),
-    REFUSED("RemoteIPInternalProxy", IN_SITES, WHY_CLIENT),
-    REFUSED("RemoteIPInternalProxyList", IN_SITES, WHY_CLIENT),
-    REFUSED("RemoteIPProxiesHeader", IN_SITES, WHY_CLIENT),
-    REFUSED("RemoteIPProxyProtocol", IN_SITES, WHY_CLIENT),
-    REFUSED("RemoteIPProxyProtocolExceptions", IN_SITES, WHY_CLIENT),
-    REFUSED("RemoteIPTrustedProxy", IN_SITES, WHY_CLIENT),
-    REFUSED("RemoteIPTrustedProxyList", IN_SITES, WHY_CLIENT),
     { 0 },
 };
 

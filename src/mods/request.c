@@ -6,6 +6,7 @@ void request_set_peer(struct request *r, const struct peer_info *peer)
 {
     r->peer = peer;
     r->client_ip = peer->ip;
+    r->client_text = peer->text;
     r->client_address = (struct span){ 0 };
     if (peer->family)
         r->client_address = (struct span){ (const char *)peer->address, peer->family == 4 ? 4 : 16 };
@@ -68,7 +69,7 @@ struct log_event request_event(const struct request *r, struct log_event e)
 
     if (r->logged)
         *r->logged = true;
-    e.client = r->peer->text;
+    e.client = r->client_text;
     e.local = arena_printf(r->arena, "%s:%u", r->peer->local_ip, r->peer->local_port);
     e.connection_id = r->peer->id;
     e.request_id = r->id;

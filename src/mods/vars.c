@@ -113,6 +113,12 @@ static struct span give_address(const struct request *r, const char *name)
     return span_of(r->client_ip);
 }
 
+static struct span give_peer_address(const struct request *r, const char *name)
+{
+    (void)name;
+    return span_of(r->peer->ip);
+}
+
 static struct span give_remote_port(const struct request *r, const char *name)
 {
     (void)name;
@@ -268,7 +274,7 @@ static const struct variable {
     { "REMOTE_HOST", give_address },
     { "REMOTE_PORT", give_remote_port },
     { "REMOTE_IDENT", give_nothing },
-    { "CONN_REMOTE_ADDR", give_address },
+    { "CONN_REMOTE_ADDR", give_peer_address },
     { "CONN_LOG_ID", give_connection_id },
     { "HTTPS", give_https },
     { "HTTP2", give_http2 },

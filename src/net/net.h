@@ -87,6 +87,7 @@ struct addr_small addr_shrink(const struct addr *a);
 int sock_listen(const struct addr *a, int backlog);
 int sock_accept(int fd, struct addr *peer); /* TCP_NODELAY set; -1 with errno */
 bool sock_local(int fd, struct addr *a);
+ssize_t sock_peek(int fd, void *out, size_t n); /* what a read would give, left where it is; -1 with errno */
 /* Raises RLIMIT_NOFILE to the hard limit; returns it. */
 uint64_t sock_raise_files(void);
 /* Once all that a server needs is open, before there are threads. Of what is left an eighth at most is held back twice:
@@ -130,6 +131,7 @@ struct stream *stream_tcp(struct loop *l, int fd, void (*on_ready)(struct stream
 struct stream *stream_connect(struct loop *l, const struct addr *a, const struct addr *bind_to, bool keepalive,
                               void (*on_ready)(struct stream *), void *owner);
 int stream_error(struct stream *s); /* SO_ERROR */
+int stream_release(struct stream *tcp); /* its descriptor; the stream is gone */
 static inline ssize_t stream_read(struct stream *s, void *out, size_t n)
 {
     return s->kind->read(s, out, n);

@@ -66,6 +66,15 @@ bool sock_local(int fd, struct addr *a)
     return getsockname(fd, &a->sa, &a->len) == 0;
 }
 
+ssize_t sock_peek(int fd, void *out, size_t n)
+{
+    ssize_t got;
+    do
+        got = recv(fd, out, n, MSG_PEEK | MSG_DONTWAIT);
+    while (got < 0 && errno == EINTR);
+    return got;
+}
+
 uint64_t sock_raise_files(void)
 {
     struct rlimit limit;

@@ -180,6 +180,15 @@ int stream_error(struct stream *s)
     return getsockopt(s->watch.fd, SOL_SOCKET, SO_ERROR, &error, &n) == 0 ? error : errno;
 }
 
+int stream_release(struct stream *tcp)
+{
+    int fd = tcp->watch.fd;
+    loop_unwatch(tcp->loop, &tcp->watch);
+    tcp->watch.fd = -1;
+    loop_defer(tcp->loop, free, tcp);
+    return fd;
+}
+
 int stream_shutdown(struct stream *s)
 {
     if (s->shut)

@@ -13,13 +13,8 @@ struct stream *stream_tls_connect(struct stream *tcp, const struct tls_connect *
                                   void *owner)
 {
     struct loop *l = tcp->loop;
-    int fd = tcp->watch.fd;
-    struct tls_stream *t;
+    struct tls_stream *t = tls_stream_new(l, stream_release(tcp), how->context);
 
-    loop_unwatch(l, &tcp->watch);
-    tcp->watch.fd = -1;
-    loop_defer(l, free, tcp);
-    t = tls_stream_new(l, fd, how->context);
     if (!t)
         return NULL;
     t->s.on_ready = on_ready;

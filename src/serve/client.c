@@ -75,41 +75,30 @@ static void set_peer(struct client *c, int fd, const struct addr *peer)
         c->peer.id[i] = digits[id & 63];
     if (sock_local(fd, &local)) {
         addr_ip(&local, c->peer.local_ip, sizeof(c->peer.local_ip));
+        small = addr_shrink(&local);
+        c->peer.local_family = small.family;
+        memcpy(c->peer.local_address, small.ip, sizeof(small.ip));
         c->peer.local_port = (unsigned short)addr_port(&local);
     }
 }
 
 /* The first site of the local address: its limits hold until a Host is known, as in Apache. */
-static void set_site(struct client *c, int fd)
+static void set_site(struct client *c)
 {
-    struct addr local;
-    struct addr_small small = { 0 };
-
-    if (sock_local(fd, &local))
-        small = addr_shrink(&local);
     if (c->epoch)
         epoch_drop(c->epoch);
     c->epoch = epoch_hold(c->worker->epoch);
-    c->choice = snapshot_choose(c->epoch->snapshot, small.family, small.ip, small.port);
+    c->choice = snapshot_choose(c->epoch->snapshot, c->peer.local_family, c->peer.local_address, c->peer.local_port);
     c->site = site_choose(c->choice, NULL, 0);
     if (c->tls_site) /* a reload: the handshake's name again, among the new sites */
         c->tls_site = site_choose(c->choice, tls_sni(c->stream), c->peer.local_port);
 }
 
-void client_accept(struct worker *w, int fd, const struct addr *peer)
+void client_start(struct client *c, int fd)
 {
-    struct client *c = base_alloc(sizeof(*c));
-    struct tls_context *tls;
+    struct worker *w = c->worker;
+    struct tls_context *tls = tls_sites_of(c->epoch->tls, c->site);
 
-    c->magic = CLIENT_MAGIC;
-    c->worker = w;
-    set_peer(c, fd, peer);
-    set_site(c, fd);
-    c->timer.on_time = on_client_time;
-    c->next.run = on_next;
-    c->head_begun_ms = loop_now(w->loop);
-    link_push(&w->clients, &c->link);
-    tls = tls_sites_of(c->epoch->tls, c->site);
     c->state = tls ? CLIENT_HANDSHAKING : CLIENT_READING;
     c->stream = tls ? secure_accept(c, fd, tls, on_client_ready) : stream_tcp(w->loop, fd, on_client_ready, c);
     if (!c->stream)
@@ -118,6 +107,30 @@ void client_accept(struct worker *w, int fd, const struct addr *peer)
         timer_set(w->loop, &c->timer, handshake_time(c));
     else
         arm_head_timer(c);
+}
+
+void client_accept(struct worker *w, int fd, const struct addr *peer)
+{
+    struct client *c = base_alloc(sizeof(*c));
+
+    c->magic = CLIENT_MAGIC;
+    c->worker = w;
+    set_peer(c, fd, peer);
+    set_site(c);
+    c->timer.on_time = on_client_time;
+    c->next.run = on_next;
+    c->head_begun_ms = loop_now(w->loop);
+    link_push(&w->clients, &c->link);
+    if (!remoteip_expects_header(c->epoch->snapshot, &c->peer)) {
+        client_start(c, fd);
+        return;
+    }
+    c->state = CLIENT_INTRODUCING;
+    c->stream = stream_tcp(w->loop, fd, on_client_ready, c);
+    if (c->stream)
+        arm_head_timer(c);
+    else
+        client_close(c);
 }
 
 void client_begin(struct client *c)
@@ -138,6 +151,7 @@ static void free_client(struct client *c)
     task_cancel(&c->next);
     buf_release(&c->in);
     buf_release(&c->out);
+    free(c->claim);
     epoch_drop(c->epoch);
     link_remove(&c->link);
     loop_defer(w->loop, free, c);
@@ -228,7 +242,7 @@ static void note_first_byte(struct client *c)
     if (c->peer.served) /* on a fresh connection time has run since accept */
         c->head_begun_ms = loop_now(c->worker->loop);
     if (c->epoch != c->worker->epoch) /* a reload came by */
-        set_site(c, c->stream->watch.fd);
+        set_site(c);
     c->head_bytes = 0;
     c->exchange = exchange_new(c);
     arm_head_timer(c);
@@ -307,6 +321,7 @@ static void on_client_ready(struct stream *s)
 
     CHECK_MAGIC(c, CLIENT_MAGIC);
     switch (c->state) {
+    case CLIENT_INTRODUCING: introduce_read(c); break;
     case CLIENT_HANDSHAKING: secure_handshake_over(c); break;
     case CLIENT_READING: read_heads(c); break;
     case CLIENT_BUSY: exchange_on_client(c->exchange); break;
@@ -331,6 +346,8 @@ static void on_client_time(struct timer *t)
 {
     struct client *c = CONTAINER_OF(t, struct client, timer);
 
+    if (c->state == CLIENT_INTRODUCING)
+        introduce_late(c);
     if (c->state == CLIENT_HANDSHAKING)
         LOG_AT(&c->site->log, LOG_SSL, LEVEL_INFO, 1382, 0, c->peer.text, "Request handshake read timeout");
     if (c->state == CLIENT_READING && c->exchange) {

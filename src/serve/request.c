@@ -151,6 +151,12 @@ enum step_result request_decide(struct exchange *ex, int status)
     return STEP_REPLY;
 }
 
+static enum step_result take_client(struct exchange *ex)
+{
+    remoteip_take(&ex->r);
+    return STEP_NEXT;
+}
+
 static enum step_result walk_locations(struct exchange *ex)
 {
     return request_decide(ex, core_walk(&ex->r, ex->epoch->memo, WALK_LOCATION));
@@ -362,6 +368,7 @@ static const struct step {
     { "choose the site", choose_site },
     { "read the path", read_path },
     { "frame the body", frame_body },
+    { "take the client", take_client },
     { "walk the locations", walk_locations },
     { "translate", translate },
     { "walk the rest", map_and_walk },
@@ -376,12 +383,12 @@ static const struct step {
     { "edit the answer", edit_answer },
     { "relay", relay_answer },
 };
-enum { STEP_WALK = 3, STEP_CONNECT = 11 };
+enum { STEP_WALK = 4, STEP_CONNECT = 12 };
 
 enum step_result request_step(struct exchange *ex)
 {
     ASSERT(ex->step < COUNT_OF(steps));
-    LOG_AT(request_log(&ex->r), LOG_CORE, LEVEL_TRACE8, 0, 0, ex->r.peer->text, "step: %s", steps[ex->step].name);
+    LOG_AT(request_log(&ex->r), LOG_CORE, LEVEL_TRACE8, 0, 0, ex->r.client_text, "step: %s", steps[ex->step].name);
     return steps[ex->step].run(ex);
 }
 

@@ -67,7 +67,13 @@ void listener_on_resume(struct timer *t);
 
 /* ---- client: one connection of HTTP/1 ------------------------------------------------------------------------ */
 
-enum client_state { CLIENT_HANDSHAKING, CLIENT_READING, CLIENT_BUSY, CLIENT_LINGERING };
+enum client_state {
+    CLIENT_INTRODUCING /* its PROXY header */,
+    CLIENT_HANDSHAKING,
+    CLIENT_READING,
+    CLIENT_BUSY,
+    CLIENT_LINGERING
+};
 #define CLIENT_MAGIC 0x434c4931u
 struct exchange;
 struct origin;
@@ -91,18 +97,24 @@ struct client {
     uint64_t head_bytes;
     uint64_t linger_until_ms;
     struct peer_info peer;
-    struct task next; /* more to do after the others' events: a pipelined request, a body's next pieces */
-    bool half_closed; /* its FIN was read */
+    struct http_proxy_peer *claim; /* peer.claim; owned */
+    struct task next;              /* more to do after the others' events: a pipelined request, a body's next pieces */
+    bool half_closed;              /* its FIN was read */
 };
 void client_accept(struct worker *w, int fd, const struct addr *peer);
 void client_close(struct client *c);
-void client_begin(struct client *c); /* the connection stands: heads may come */
+void client_start(struct client *c, int fd); /* what the connection speaks first: TLS or HTTP; takes fd */
+void client_begin(struct client *c);         /* the connection stands: heads may come */
 void client_refuse(struct client *c, const struct http_fault *fault);
 void client_stop_idle(struct client *c);                  /* draining: close when between requests */
 void client_finish_exchange(struct client *c, bool keep); /* next request, or the end */
 struct stream *client_release(struct client *c);          /* gives its stream to a tunnel and frees the rest */
 bool client_fill(struct client *c); /* reads once into in; false: end or failure (half_closed says which) */
 int client_flush(struct client *c); /* 1 all out, 0 waiting, -1 failed */
+
+/* introduce.c: a PROXY header in front of all else */
+void introduce_read(struct client *c);
+void introduce_late(struct client *c); /* it did not come in time */
 
 /* secure.c: TLS in front */
 struct stream *secure_accept(struct client *c, int fd, struct tls_context *t, void (*on_ready)(struct stream *));

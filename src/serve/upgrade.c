@@ -140,7 +140,7 @@ static struct passage *new_passage(struct exchange *ex)
     p->head_in = ex->r.bytes_in;
     p->head_out = ex->r.bytes_out;
     p->idle_ms = t->tunnel_idle_ms;
-    snprintf(p->client, sizeof(p->client), "%.47s", ex->r.peer->text); /* [IPv6]:port fits */
+    snprintf(p->client, sizeof(p->client), "%.47s", ex->r.client_text); /* [IPv6]:port fits */
     memcpy(p->url, t->url, n);
     return p;
 }
