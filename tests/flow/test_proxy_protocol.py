@@ -76,6 +76,7 @@ def test_a_tunnel_is_logged_as_the_client_that_the_header_named():
             c.send(frame(TEXT, b"hi", masked=True))
             assert b.read_frame() == (TEXT, b"hi", True)
         assert c.ends_within(5)
+        c.close()
         assert weir.wait_for_access("101") == "203.0.113.7 127.0.0.1 101"
         weir.wait_for_log(r"client 203\.0\.113\.7:1000\] .*tunnel to")
 
