@@ -27,6 +27,7 @@ struct tls_config { /* strings are borrowed for the call */
     const struct tls_pair *pairs;
     unsigned n_pairs;
     const char *chain_file;    /* SSLCertificateChainFile */
+    const char *machine_file, *machine_path, *machine_chain; /* SSLProxyMachineCertificate… */
     const char *ca_file, *ca_path, *ca_names_file, *ca_names_path, *crl_file, *crl_path;
     enum tls_verify verify;
     int depth;

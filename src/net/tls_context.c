@@ -82,6 +82,7 @@ static void set_session_id(struct tls_context *c, const struct tls_config *how)
     EVP_DigestUpdate(h, trust, sizeof(trust));
     hash_text(h, how->ca_file), hash_text(h, how->ca_path);
     hash_text(h, how->crl_file), hash_text(h, how->crl_path);
+    hash_text(h, how->machine_file), hash_text(h, how->machine_path);
     for (unsigned i = 0; i < how->n_pairs; i++)
         hash_text(h, how->pairs[i].cert);
     ASSERT(EVP_DigestFinal_ex(h, c->id, NULL));
@@ -171,7 +172,7 @@ static bool build(struct tls_context *c, const struct tls_config *how, char **er
     set_options(c, how);
     tls_set_callbacks(c);
     return set_protocols(c, how->protocols, error) && set_ciphers(c, how, error) && load_pairs(c, how, error) &&
-           tls_load_trust(c, how, error) && set_sessions(c, how, error) &&
+           tls_load_machines(c, how, error) && tls_load_trust(c, how, error) && set_sessions(c, how, error) &&
            (!how->alpn || set_alpn(c, how->alpn, error)) && run_commands(c, how, error);
 }
 
@@ -217,6 +218,7 @@ void tls_context_drop(struct tls_context *c)
         free(c->own[i].staple);
     }
     free(c->own);
+    tls_machines_free(c->machines);
     free(c->alpn);
     if (c->file_key)
         OPENSSL_cleanse(c->file_key, sizeof(*c->file_key));

@@ -33,8 +33,9 @@ struct tls_context {
     bool server, crl_missing_ok;
     unsigned char id[32]; /* session id context */
     unsigned n_own;
-    struct tls_own *own; /* one a pair */
-    unsigned char *alpn; /* as on the wire: a length before each name */
+    struct tls_own *own;           /* one a pair */
+    struct tls_machines *machines; /* towards backends; or NULL */
+    unsigned char *alpn;           /* as on the wire: a length before each name */
     unsigned alpn_n;
     struct ticket_key *file_key; /* NULL: those of the process */
     pthread_mutex_t staple_lock; /* held for a copy only */
@@ -45,6 +46,8 @@ struct tls_context {
 bool tls_say(char **error, const char *format, ...) PRINTF(2, 3);
 bool tls_load_pair(struct tls_context *c, const struct tls_config *how, const struct tls_pair *p, char **error);
 bool tls_load_chain(struct tls_context *c, const char *file, char **error);
+bool tls_load_machines(struct tls_context *c, const struct tls_config *how, char **error);
+void tls_machines_free(struct tls_machines *m);
 bool tls_load_trust(struct tls_context *c, const struct tls_config *how, char **error);
 FILE *tls_open(const char *file); /* for reading; NULL with errno */
 bool tls_load_ticket_key(struct tls_context *c, const char *file, char **error);

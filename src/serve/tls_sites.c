@@ -1,5 +1,5 @@
-/* TLS contexts of a snapshot's sites: built on the control thread before it is published, handed to the workers, renewed alone
- * when a certificate's file changes. httpd: ssl_init_ConfigureServer. */
+/* TLS contexts of a snapshot's sites: built on the control thread before it is published, handed to the workers,
+ * renewed alone when a certificate's file changes. httpd: ssl_init_ConfigureServer. */
 #include "tls_sites.h"
 
 #include "tls_phrase.h"
@@ -23,7 +23,8 @@ struct tls_sites {
 
 /* ---- one site ---- */
 
-/* Where SSLCipherSuite says nothing: forward secrecy and AEAD only, in our order. httpd's default still has CBC (LUCKY13). */
+/* Where SSLCipherSuite says nothing: forward secrecy and AEAD only, in our order. httpd's default still has CBC
+ * (LUCKY13). */
 #define SAFE_CIPHERS "ECDHE+AESGCM:ECDHE+CHACHA20"
 
 static struct tls_pair *pairs_of(struct arena *a, const struct ssl_site *ssl)
@@ -100,7 +101,8 @@ static const struct site *site_at(const struct snapshot *s, unsigned i)
 
 static bool has_tls(const struct site *s)
 {
-    return ssl_site_of(s)->engine; /* with certificates, or with SSLOpenSSLConfCmd Certificate: ssl_finish has seen to it */
+    return ssl_site_of(s)
+        ->engine; /* with certificates, or with SSLOpenSSLConfCmd Certificate: ssl_finish has seen to it */
 }
 
 static bool make_all(struct tls_sites *t, const struct snapshot *s, struct arena *a, char **error)
@@ -134,12 +136,11 @@ struct tls_context *tls_sites_towards(const struct tls_sites *t, const struct ss
 
 static struct tls_context *make_towards(const struct ssl_proxy_part *p, const char *name, char **error)
 {
-    struct tls_pair machine = { p->machine_file, NULL };
     struct tls_config c = {
         .name = name,
-        .pairs = &machine,
-        .n_pairs = p->machine_file ? 1 : 0,
-        .chain_file = p->machine_chain,
+        .machine_file = p->machine_file,
+        .machine_path = p->machine_path,
+        .machine_chain = p->machine_chain,
         .protocols = p->protocols < 0 ? TLS_1_2 | TLS_1_3 : (unsigned)p->protocols,
         .ciphers = p->ciphers,
         .suites = p->suites,
@@ -206,6 +207,15 @@ static void visit_file(const char *path, tls_file_fn *visit, void *arg)
         visit(arg, path);
 }
 
+/* Folders change when a file in them is added, removed or renamed. */
+static void visit_trust(const struct ssl_verify *v, tls_file_fn *visit, void *arg)
+{
+    visit_file(v->ca_file, visit, arg);
+    visit_file(v->ca_path, visit, arg);
+    visit_file(v->crl_file, visit, arg);
+    visit_file(v->crl_path, visit, arg);
+}
+
 static void each_file_of_site(const struct ssl_site *ssl, tls_file_fn *visit, void *arg)
 {
     for (unsigned i = 0; i < ssl->certs.n; i++)
@@ -214,16 +224,16 @@ static void each_file_of_site(const struct ssl_site *ssl, tls_file_fn *visit, vo
         visit_file(ssl->keys.items[i], visit, arg);
     visit_file(ssl->chain_file, visit, arg);
     visit_file(ssl->ticket_key_file, visit, arg);
-    visit_file(ssl->verify.ca_file, visit, arg);
-    visit_file(ssl->verify.crl_file, visit, arg);
+    visit_file(ssl->ca_names_file, visit, arg);
+    visit_trust(&ssl->verify, visit, arg);
 }
 
 static void each_file_towards(const struct ssl_proxy_part *p, tls_file_fn *visit, void *arg)
 {
     visit_file(p->machine_file, visit, arg);
     visit_file(p->machine_chain, visit, arg);
-    visit_file(p->verify.ca_file, visit, arg);
-    visit_file(p->verify.crl_file, visit, arg);
+    visit_file(p->machine_path, visit, arg);
+    visit_trust(&p->verify, visit, arg);
 }
 
 void tls_sites_each_file(const struct snapshot *s, const struct tls_sites *t, tls_file_fn *visit, void *arg)

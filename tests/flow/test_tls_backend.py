@@ -2,7 +2,10 @@
 comes to. What a client is answered in MATRIX was seen of apache2 2.4.71."""
 import asyncio
 import contextlib
+import os
+import re
 import ssl
+import subprocess
 import time
 
 import pki
@@ -295,11 +298,70 @@ def test_a_certificate_of_our_own(ca, version):
             assert weir.get().status in (500, 502)
 
 
-def test_a_machine_certificate_without_its_key_ends_the_start(ca):
+@contextlib.contextmanager
+def choosy(leaf, ca):
+    """A backend that names the authority whose certificates it wants, and answers with what it got; yields its port."""
+    port = free_port()
+    process = subprocess.Popen(["openssl", "s_server", "-accept", "127.0.0.1:%d" % port, "-cert", leaf.cert, "-key", leaf.key,
+                                "-CAfile", ca.cert, "-verify", "3", "-www"],
+                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    try:
+        until(lambda: "ACCEPT" in process.stdout.readline(), "s_server")
+        yield port
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def shown(weir):
+    """The common name of the certificate that the backend got, or None."""
+    got = weir.get()
+    assert got.status == 200, got.body
+    found = re.search(rb"Client certificate(?s:.*?)Subject: .*CN ?= ?(\w+)", got.body)
+    return found and found.group(1).decode()
+
+
+@pytest.mark.parametrize("where", ["File", "Path"])
+def test_the_authorities_that_a_backend_names_choose_the_certificate(ca, where):
+    first, second = ca.other.issue("first"), ca.issue("second")
+    with pki.folder() as folder:
+        pki.write(os.path.join(folder, "1.pem"), pki.read(first.cert, first.key, second.key, second.cert))
+        pki.write(os.path.join(folder, "README"), "no certificate\n")
+        line = "SSLProxyMachineCertificate%s %s" % (where, os.path.join(folder, "1.pem") if where == "File" else folder)
+        for authority, name in ((ca, "second"), (ca.other, "first")):
+            with choosy(ca.leaf, authority) as backend, Weir(proxied(line), backend=backend) as weir:
+                assert shown(weir) == name
+
+
+def test_a_chain_leads_to_the_authority_that_a_backend_names(ca):
+    with pki.folder() as folder:
+        middle = pki.CA(folder, "Middle CA", ca)
+        ours, stranger = middle.issue("weir"), ca.other.issue("stranger")
+        both = pki.write(os.path.join(folder, "both"), pki.read(stranger.both, ours.both))
+        lines = "SSLProxyMachineCertificateFile %s\nSSLProxyMachineCertificateChainFile %s" % (both, middle.cert)
+        with choosy(ca.leaf, ca) as backend, Weir(proxied(lines), backend=backend) as weir:
+            assert shown(weir) == "weir"
+        with TlsBackend(pki.server_context(ca.leaf, ca), serve_hello) as backend: # which verifies it
+            with Weir(proxied(lines.replace(both, ours.both)), backend=backend) as weir:
+                assert weir.get().status == 200 and backend.wires[0].serial == ours.serial
+
+
+def test_to_a_backend_that_trusts_none_of_them_none_is_shown(ca):
+    line = "SSLProxyMachineCertificateFile " + ca.other.issue("stranger").both
+    with choosy(ca.leaf, ca) as backend, Weir(proxied(line), backend=backend) as weir:
+        assert shown(weir) is None
+
+
+@pytest.mark.parametrize("where, number", [("File", "AH02252"), ("Path", "AH02206")])
+def test_a_machine_certificate_without_its_key_ends_the_start(ca, where, number):
     ours = ca.issue("weir")
-    weir = Weir(proxied("SSLProxyMachineCertificateFile " + ours.cert), backend=9, start=False)
-    done = weir.run()
-    assert done.returncode == 1 and ours.cert in done.stderr + weir.error_log(), done
+    with pki.folder() as folder:
+        pki.write(os.path.join(folder, "cert.pem"), pki.read(ours.cert))
+        path = os.path.join(folder, "cert.pem") if where == "File" else folder
+        weir = Weir(proxied("SSLProxyMachineCertificate%s %s" % (where, path)), backend=9, start=False)
+        done = weir.run()
+        assert done.returncode == 1 and path in done.stderr + weir.error_log(), done
+        assert number in done.stderr
 
 
 # ---- economy ----------------------------------------------------------------------------------------------------
