@@ -103,6 +103,22 @@ enum http_path_result http_normalize_path(struct arena *a, struct span raw, enum
     return result;
 }
 
+char *http_escape_path(struct arena *a, struct span path)
+{
+    static const char digits[] = "0123456789abcdef";
+    char *out = arena_alloc(a, 3 * path.n + 1), *to = out;
+
+    for (size_t i = 0; i < path.n; i++) {
+        unsigned char c = (unsigned char)path.p[i];
+
+        if (byte_is(path.p[i], BYTE_PATH))
+            *to++ = path.p[i];
+        else
+            *to++ = '%', *to++ = digits[c >> 4], *to++ = digits[c & 15];
+    }
+    return out;
+}
+
 char *http_encode_path(struct arena *a, struct span path, bool keep_slash)
 {
     static const char digits[] = "0123456789ABCDEF";

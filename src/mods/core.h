@@ -25,6 +25,7 @@ conf_set_fn core_set_error_document, core_set_handler, core_set_limit_body, core
 
 /* core_files.c: what is to be done with files */
 conf_set_fn core_set_options, core_set_override, core_set_override_list, core_set_access_names;
+bool files_climb(const char *path); /* has a ".." segment */
 void core_merge_options(struct core_options *under, const struct core_options *over);
 
 /* core_log.c */
@@ -50,6 +51,8 @@ struct core_word {
     int value;
 };
 bool core_find_word(const struct core_word *words, unsigned n, const char *text, int *value); /* case ignored */
-int core_number(const char *text);                                                            /* bounded to an int */
+bool core_is_status(int status);    /* one that httpd has a line for */
+bool core_is_url(const char *text); /* ap_is_url */
+int core_number(const char *text);  /* bounded to an int */
 
 #endif

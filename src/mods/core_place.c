@@ -7,7 +7,7 @@
 #include <strings.h>
 
 /* What ap_index_of_response knows. */
-static bool is_status(int s)
+bool core_is_status(int s)
 {
     static const struct {
         int from, to;
@@ -21,7 +21,7 @@ static bool is_status(int s)
 }
 
 /* ap_is_url: letters, digits, "+", "-", "." and then "://" */
-static bool is_url(const char *text)
+bool core_is_url(const char *text)
 {
     size_t n = strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+-.");
     return n && strncmp(text + n, "://", 3) == 0;
@@ -36,7 +36,7 @@ static void guess_kind(struct error_document *d)
     else if (d->value[0] == '/')
         d->kind = ERROR_PATH;
     else
-        d->kind = is_url(d->value) ? ERROR_URL : ERROR_TEXT;
+        d->kind = core_is_url(d->value) ? ERROR_URL : ERROR_TEXT;
 }
 
 const char *core_set_error_document(struct conf_cmd *cmd, void *settings, int argc, char **argv)
@@ -49,7 +49,7 @@ const char *core_set_error_document(struct conf_cmd *cmd, void *settings, int ar
     d->status = core_number(argv[0]);
     d->value = arena_strdup(cmd->arena, argv[1]);
     guess_kind(d);
-    if (!is_status(d->status))
+    if (!core_is_status(d->status))
         return conf_fault(cmd, "Unsupported HTTP response code %s", argv[0]);
     if (d->status == 401 && d->kind == ERROR_URL) {
         conf_note(cmd, LEVEL_NOTICE, LOG_CORE, 113,

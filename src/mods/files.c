@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 /* What has been decoded and normalised holds no such segment: one here comes of a module's own doing. */
-static bool climbs(const char *path)
+bool files_climb(const char *path)
 {
     for (const char *p = path; (p = strstr(p, "..")); p += 2)
         if ((p == path || p[-1] == '/') && (p[2] == '/' || !p[2]))
@@ -20,11 +20,11 @@ int files_translate(struct request *r)
     const char *root = core_site_of(r->site)->document_root, *path = r->uri + strspn(r->uri, "/");
 
     CHECK_MAGIC(r, REQUEST_MAGIC);
-    if (!climbs(path))
+    if (!files_climb(path))
         r->filename = conf_path(r->arena, root, path);
     if (r->filename)
         return 0;
-    REQUEST_LOG_OS(r, LOG_CORE, LEVEL_ERROR, 127, climbs(path) ? EINVAL : ENAMETOOLONG, "Cannot map %s to file",
+    REQUEST_LOG_OS(r, LOG_CORE, LEVEL_ERROR, 127, files_climb(path) ? EINVAL : ENAMETOOLONG, "Cannot map %s to file",
                    http_escape_log(r->arena, r->head.line));
     return 403;
 }

@@ -4,6 +4,7 @@
 #include "ssl.h"
 
 extern struct module authz_core_module; /* authz.c */
+extern struct module alias_module;      /* alias.c */
 extern struct module env_module;        /* env.c */
 
 /* A module that is here for its name, or for rows that do not act yet. */
@@ -47,7 +48,6 @@ NAMED(auth_basic, "mod_auth_basic.c", auth_basic_directives);
 NAMED(authn_core, "mod_authn_core.c", authn_core_directives);
 NAMED(authn_file, "mod_authn_file.c", authn_file_directives);
 
-NAMED(alias, "mod_alias.c", alias_directives);
 NAMED(dir, "mod_dir.c", dir_directives);
 NAMED(mime, "mod_mime.c", mime_directives);
 NAMED(setenvif, "mod_setenvif.c", setenvif_directives);

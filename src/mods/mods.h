@@ -40,9 +40,10 @@ struct request {
     struct span args;         /* r->args; p NULL without "?" */
     const char *filename;     /* r->filename: the file that translate_name chose; NULL before, and when proxied */
     const char *path_info;    /* r->path_info: what is left of filename behind a file or a missing name; NULL before */
-    struct resource file;     /* what is there, once files_map has looked */
-    const char *hostname;     /* of Host or the absolute form, lower case; NULL when none */
-    int host_port;            /* written in Host; 0 */
+    const char *context_prefix, *context_root; /* %{CONTEXT_…}: what an Alias mapped from and to; NULL: DocumentRoot */
+    struct resource file;                      /* what is there, once files_map has looked */
+    const char *hostname;                      /* of Host or the absolute form, lower case; NULL when none */
+    int host_port;                             /* written in Host; 0 */
     struct http_fields env, notes;
     const char *user, *auth_type;
     const char *handler;                          /* "proxy-server", … */
@@ -184,6 +185,11 @@ int files_translate(struct request *r);
 /* ap_directory_walk: goes down r->filename, link by link as Options allow, until a file, a missing name or the end;
  * sets r->filename, r->path_info and r->file. 0, 403, or 500 where a .htaccess lies that would have to be read. */
 int files_map(struct request *r);
+
+/* ---- alias.c, alias_map.c: Alias, Redirect ---------------------------------------------------------------------- */
+
+int alias_translate(struct request *r); /* 0, r->filename set where one applies; or a status, with Location */
+int alias_fixup(struct request *r);     /* Redirect in sections: 0 or a status */
 
 /* ---- authz.c: Require all granted|denied; every other form is refused until it acts --------------------------- */
 int authz_check(struct request *r); /* 0 or 403, logged as AH01630 */

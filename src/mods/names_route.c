@@ -1,20 +1,6 @@
-/* What steers requests and answers: mod_alias, mod_env, mod_setenvif, mod_headers, mod_rewrite,
+/* What steers requests and answers: mod_env, mod_setenvif, mod_headers, mod_rewrite,
  * mod_filter, mod_deflate, mod_expires, mod_http2. */
 #include "names.h"
-
-const struct directive alias_directives[] = {
-    REFUSED("Alias", IN_ANY, WHY_ROUTES),
-    REFUSED("AliasMatch", IN_SITES, WHY_ROUTES),
-    REFUSED("AliasPreservePath", ANYWHERE, WHY_ROUTES),
-    REFUSED("Redirect", ANYWHERE, WHY_ROUTES),
-    REFUSED("RedirectMatch", ANYWHERE, WHY_ROUTES),
-    REFUSED("RedirectPermanent", ANYWHERE, WHY_ROUTES),
-    REFUSED("RedirectRelative", ANYWHERE, WHY_ROUTES),
-    REFUSED("RedirectTemp", ANYWHERE, WHY_ROUTES),
-    REFUSED("ScriptAlias", IN_ANY, WHY_ROUTES),
-    REFUSED("ScriptAliasMatch", IN_SITES, WHY_ROUTES),
-    { 0 },
-};
 
 const struct directive setenvif_directives[] = {
     REFUSED("BrowserMatch", ANYWHERE, WHY_STEERS),   REFUSED("BrowserMatchNoCase", ANYWHERE, WHY_STEERS),

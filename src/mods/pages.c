@@ -164,6 +164,7 @@ static void answer_first(struct request *r, const struct request *first, struct 
     r->reason = first->reason;
     r->error_text = first->error_text;
     r->place = first->place;
+    http_fields_remove(&r->out, "Location");
     set_fields(r);
     add_page(r, NULL, second, body);
 }
@@ -183,6 +184,14 @@ static bool has_control(const char *text)
     return false;
 }
 
+/* ap_die_r: what is no status of HTTP, or none that httpd has a word for, is a fault of the configuration. */
+static int known_status(struct request *r, int status)
+{
+    if (status < 100 || status >= 600)
+        REQUEST_LOG(r, LOG_HTTP, LEVEL_ERROR, 1579, "Invalid response status %d", status);
+    return r->reason || core_is_status(status) ? status : 500;
+}
+
 const char *pages_answer(struct request *r, int status, struct buf *body)
 {
     const struct request *first = first_error(r);
@@ -190,7 +199,7 @@ const char *pages_answer(struct request *r, int status, struct buf *body)
     const char *text;
 
     CHECK_MAGIC(r, REQUEST_MAGIC);
-    r->status = status;
+    r->status = status = known_status(r, status);
     if (!has_body(status))
         return NULL;
     if (first != r) {

@@ -180,6 +180,23 @@ static struct span give_root(const struct request *r, const char *name)
     return span_of(core_site_of(r->site)->document_root);
 }
 
+static struct span give_context_prefix(const struct request *r, const char *name)
+{
+    (void)name;
+    return span_of(r->context_prefix);
+}
+
+static struct span give_context_root(const struct request *r, const char *name)
+{
+    return r->context_root ? span_of(r->context_root) : give_root(r, name);
+}
+
+static struct span give_path_info(const struct request *r, const char *name)
+{
+    (void)name;
+    return span_of(r->path_info);
+}
+
 static struct span give_banner(const struct request *r, const char *name)
 {
     (void)name;
@@ -261,10 +278,10 @@ static const struct variable {
     { "SCRIPT_FILENAME", give_filename },
     { "SCRIPT_USER", give_nothing },
     { "SCRIPT_GROUP", give_nothing },
-    { "PATH_INFO", give_nothing },
+    { "PATH_INFO", give_path_info },
     { "LAST_MODIFIED", give_last_modified },
-    { "CONTEXT_PREFIX", give_nothing },
-    { "CONTEXT_DOCUMENT_ROOT", give_root },
+    { "CONTEXT_PREFIX", give_context_prefix },
+    { "CONTEXT_DOCUMENT_ROOT", give_context_root },
     { "CONTENT_TYPE", give_content_type },
     { "HANDLER", give_handler },
     { "IS_SUBREQ", give_false },

@@ -171,6 +171,8 @@ static int translate_name(struct request *r)
         return 0;
     status = proxy_translate(r);
     if (!status && !r->proxy)
+        status = alias_translate(r);
+    if (!status && !r->proxy && !r->filename)
         status = files_translate(r);
     return status;
 }
@@ -217,7 +219,7 @@ static enum step_result fix_up(struct exchange *ex)
 {
     env_fixup(&ex->r);
     ssl_fixup(&ex->r);
-    return STEP_NEXT;
+    return request_decide(ex, alias_fixup(&ex->r));
 }
 
 static enum step_result prepare_proxy(struct exchange *ex)
@@ -417,7 +419,7 @@ static void restart(struct exchange *ex, const char *path)
     r->unparsed_uri = span_of(path);
     r->place = &r->site->place;
     r->proxy = NULL;
-    r->filename = r->path_info = NULL;
+    r->filename = r->path_info = r->context_prefix = r->context_root = NULL;
     r->file = (struct resource){ 0 };
     r->handler = NULL;
     r->status = 0;
