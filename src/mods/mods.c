@@ -6,6 +6,7 @@
 extern struct module authz_core_module; /* authz.c */
 extern struct module alias_module;      /* alias.c */
 extern struct module env_module;        /* env.c */
+extern struct module proxy_balancer_module; /* proxy_balancer.c */
 
 /* A module that is here for its name, or for rows that do not act yet. */
 #define NAMED(ident, file, rows)                                                                                       \
@@ -62,7 +63,6 @@ NAMED(negotiation, "mod_negotiation.c", negotiation_directives);
 NAMED(http2, "mod_http2.c", http2_directives);
 NAMED(socache_shmcb, "mod_socache_shmcb.c", NULL);
 NAMED(slotmem_shm, "mod_slotmem_shm.c", NULL);
-NAMED(proxy_balancer, "mod_proxy_balancer.c", NULL);
 NAMED(lbmethod_byrequests, "mod_lbmethod_byrequests.c", NULL);
 NAMED(lbmethod_bytraffic, "mod_lbmethod_bytraffic.c", NULL);
 NAMED(lbmethod_bybusyness, "mod_lbmethod_bybusyness.c", NULL);

@@ -218,9 +218,48 @@ struct proxy_worker { /* identity and parameters; immutable */
     int response_field_size, io_buffer, receive_buffer; /* 0: default */
     const char *upgrade;                                /* list; "*" any; NULL none */
     int address_ttl_s; /* how long a resolved address is kept; -1: as long as the snapshot */
-    bool disabled;     /* status=D, S, C or U: 503 AH00940; E means nothing to a worker of its own */
-    unsigned id;       /* dense in the snapshot */
+    unsigned status;   /* WORKER_… of status=; E, a member's error, passes with its first look as in httpd */
+    bool finished;
+    /* of a balancer's member */
+    const char *route, *redirect; /* "" none */
+    int load_factor, set;         /* in hundredths; lbset= */
+    struct proxy_share *share;    /* NULL: a worker of its own */
 };
+enum {                            /* status=, of a worker */
+       WORKER_IGNORES_ERRORS = 1, /* I */
+       WORKER_DRAINS = 2,         /* N: its own sessions only */
+       WORKER_SHUT_DOWN = 4,      /* U */
+       WORKER_DISABLED = 8,       /* D */
+       WORKER_STOPPED = 16,       /* S */
+       WORKER_UNHEALTHY = 32,     /* C */
+       WORKER_STANDBY = 64,       /* H: when no other is there */
+       WORKER_SPARE = 128,        /* R: in the place of one that fails */
+       WORKER_UNUSABLE = WORKER_SHUT_DOWN | WORKER_DISABLED | WORKER_STOPPED | WORKER_UNHEALTHY
+};
+/* What all threads know of one member, each count on its own; reloads keep it by the names of site, balancer, member.
+ */
+struct proxy_share {
+    _Atomic int lb_status;     /* how urgent its turn is */
+    _Atomic bool in_error;     /* for retry= seconds from error_ms on */
+    _Atomic uint64_t error_ms; /* base_now_ms */
+    _Atomic uint64_t elected, busy, sent, received;
+};
+struct proxy_share *proxy_share_hold(const char *key); /* the one of that name; new: all zero */
+struct proxy_share *proxy_share_again(struct proxy_share *s);
+void proxy_share_drop(struct proxy_share *s);
+enum { BALANCE_BY_REQUESTS, BALANCE_BY_TRAFFIC, BALANCE_BY_BUSYNESS };
+struct proxy_balancer { /* <Proxy balancer://name>; ints are -1 where no line says it, until the end of reading */
+    const char *name;   /* "balancer://name", lower case */
+    const char *path;   /* of the ProxyPass that named it, for people */
+    struct vec members; /* struct proxy_worker * */
+    int method;         /* BALANCE_… */
+    const char *cookie, *parameter; /* stickysession=COOKIE|PARAMETER; NULL none */
+    int separator;                  /* between session and route; 0 the value is the route */
+    int no_failover, semicolon, force_recovery, fail_on_timeout, max_attempts;
+    int wait_s;         /* timeout=: how long a request waits for a usable member; 0 not */
+    struct vec fail_on; /* int *: failonstatus= */
+};
+const char *proxy_balancer_method(const struct proxy_balancer *b);
 struct proxy_alias;
 struct ssl_proxy_part; /* ssl.h */
 struct proxy_reverse {
@@ -229,13 +268,16 @@ struct proxy_reverse {
 };
 enum { VIA_OFF, VIA_ON, VIA_FULL, VIA_BLOCK };
 struct proxy_site {
-    struct vec aliases; /* struct proxy_alias *, main's first */
-    struct vec workers; /* struct proxy_worker * */
+    struct vec aliases;                    /* struct proxy_alias *, main's first */
+    struct vec workers;                    /* struct proxy_worker * */
+    struct vec balancers;                  /* struct proxy_balancer * */
+    int inherit_balancers, inherit_passes; /* BalancerInherit, ProxyPassInherit; on */
     int64_t timeout_us;
     int via, max_forwards, bad_header /* enum http_bad_header */;
     int receive_buffer;                         /* ProxyReceiveBufferSize; 0: the system's */
     const char *source_address;                 /* numeric, or NULL */
     int http_loaded, tunnel_loaded, ssl_loaded; /* mod_proxy_http, mod_proxy_wstunnel, mod_ssl */
+    int balancer_loaded;                        /* mod_proxy_balancer */
 };
 struct proxy_place {
     const struct proxy_alias *alias;                  /* ProxyPass inside <Location> */
@@ -251,6 +293,8 @@ const struct proxy_place *proxy_place_of(const struct place *p);
 
 struct proxy_target {
     const struct proxy_worker *worker;     /* NULL: no worker of that name, the generic reverse one (no pooling) */
+    const struct proxy_balancer *balancer; /* whose member the worker is to be; NULL */
+    struct span member_path;               /* with it: path and query that follow the member's name */
     const char *url;                       /* "ws://h:3000/chat?x", canonical */
     const char *scheme, *host, *unix_path; /* host without brackets */
     int port;
@@ -276,6 +320,16 @@ int proxy_translate(struct request *r);
 int proxy_prepare(struct request *r);
 /* ap_proxyerror: AH00898 "MESSAGE returned by URI", "Proxy Error" as the reason, r->error_text; returns status. */
 int proxy_error(struct request *r, int status, const char *message);
+/* With a balancer: the request goes to this member. 0, or a status as of proxy_prepare. May be called again, for
+ * another one. */
+int proxy_use_member(struct request *r, const struct proxy_worker *member);
+struct proxy_session { /* of a sticky balancer */
+    const char *name;  /* the cookie's or the parameter's */
+    const char *route; /* NULL none; "" an empty one */
+};
+struct proxy_session proxy_session(const struct request *r);
+/* The worker's name with its socket. */
+const char *proxy_worker_label(struct arena *a, const struct proxy_worker *w);
 bool proxy_may_reuse(const struct request *r); /* may this connection be a pooled one, before and after? */
 /* The key=value words of <Proxy URL k=v …> and <ProxyMatch>: for the section's set. NULL or the fault. */
 const char *proxy_section_params(struct conf_cmd *cmd, const char *url, const char *words, bool match);

@@ -145,6 +145,7 @@ static void site_defaults(void *site)
 {
     struct proxy_site *s = site;
     s->max_forwards = -1;
+    s->inherit_balancers = s->inherit_passes = 1;
 }
 
 static void place_defaults(void *place)
@@ -165,8 +166,14 @@ static void merge_site(struct arena *a, void *merged, const void *base, const vo
 {
     struct proxy_site *m = merged;
     const struct proxy_site *b = base, *o = over;
-    append(a, &m->aliases, &b->aliases, &o->aliases);
-    append(a, &m->workers, &b->workers, &o->workers);
+    append(a, &m->aliases, &b->aliases, &o->aliases); /* whatever ProxyPassInherit says, as in httpd */
+    if (m->inherit_balancers || m->inherit_passes) {
+        append(a, &m->workers, &b->workers, &o->workers);
+        proxy_balancers_merge(a, &m->balancers, &b->balancers, &o->balancers);
+    } else {
+        m->workers = o->workers;
+        m->balancers = o->balancers;
+    }
 }
 
 static void merge_place(struct arena *a, void *merged, const void *base, const void *over)
@@ -176,28 +183,24 @@ static void merge_place(struct arena *a, void *merged, const void *base, const v
     append(a, &m->override_codes, &b->override_codes, &o->override_codes);
 }
 
-static void finish_site(struct snapshot_build *b, struct site *site, unsigned *ids)
+static const char *finish_site(struct snapshot_build *b, const struct site *site)
 {
     struct proxy_site *s = site_part(site, &proxy_module);
     s->http_loaded = conf_module_present(b->snapshot->reading, "proxy_http_module");
     s->tunnel_loaded = conf_module_present(b->snapshot->reading, "proxy_wstunnel_module");
     s->ssl_loaded = conf_module_present(b->snapshot->reading, "ssl_module");
-    for (unsigned i = 0; i < s->workers.n; i++) {
-        struct proxy_worker *w = s->workers.items[i];
-        if (w->id != UINT_MAX)
-            continue; /* the main server's, seen again in a virtual host */
-        w->id = (*ids)++;
-        proxy_worker_finish(b, w);
-    }
+    s->balancer_loaded = conf_module_present(b->snapshot->reading, "proxy_balancer_module");
+    for (unsigned i = 0; i < s->workers.n; i++)
+        proxy_worker_finish(b, s->workers.items[i]);
+    return proxy_balancers_finish(b, site);
 }
 
 static const char *finish(struct snapshot_build *b)
 {
-    unsigned ids = 0;
-    finish_site(b, b->snapshot->main, &ids);
-    for (unsigned i = 0; i < b->snapshot->sites.n; i++)
-        finish_site(b, b->snapshot->sites.items[i], &ids);
-    return NULL;
+    const char *fault = finish_site(b, b->snapshot->main);
+    for (unsigned i = 0; !fault && i < b->snapshot->sites.n; i++)
+        fault = finish_site(b, b->snapshot->sites.items[i]);
+    return fault;
 }
 
 static void tunnel_defaults(void *place)
@@ -231,8 +234,9 @@ bool proxy_tunnel_alone(const struct request *r)
     {                                                                                                                  \
         .kind = SLOT_NONE                                                                                              \
     }
-#define BALANCERS                                                                                                      \
-    "load balancing is not part of this version of Weir / ロードバランサーはこの版の Weir にはまだありません"
+#define MANAGER                                                                                                        \
+    "the balancer manager's page only shows, members do not change while running / "                                   \
+    "バランサーの管理画面は表示専用で、実行中にメンバーは変わりません"
 #define FORWARD "it belongs to a forward proxy, and Weir is a reverse one only / Weir はリバースプロキシ専用です"
 
 enum { IN_PASS = IN_SITES | IN_LOCATION | IN_PROXY };
@@ -257,6 +261,13 @@ static const struct directive proxy_rows[] = {
     { "ProxyErrorOverride", IN_ANY, ARGS_ITERATE, set_error_override, PLACE(SLOT_CUSTOM, error_override),
       "use our error handling pages instead of the servers' we are proxying" },
     { "ProxySet", IN_ANY, ARGS_RAW, proxy_set_param, NO_SLOT, "A balancer or worker name with list of params" },
+    { "BalancerMember", IN_ANY, ARGS_RAW, proxy_add_member, NO_SLOT, "A balancer name and scheme with list of params" },
+    { "BalancerInherit", IN_SITES, ARGS_FLAG, NULL, SITE(SLOT_FLAG, inherit_balancers),
+      "on if this server should inherit Balancers and Workers defined in the main server (Setting to off recommended "
+      "if using the Balancer Manager)" },
+    { "ProxyPassInherit", IN_SITES, ARGS_FLAG, NULL, SITE(SLOT_FLAG, inherit_passes),
+      "on if this server should inherit all ProxyPass directives defined in the main server (Setting to off "
+      "recommended if using the Balancer Manager)" },
     { "ProxyRequests", IN_SITES, ARGS_FLAG, set_requests, NO_SLOT, "on if the true proxy requests should be accepted" },
     { "ProxyVia", IN_SITES, ARGS_1, set_via, SITE(SLOT_CUSTOM, via),
       "Configure Via: proxy header header to one of: on | off | block | full" },
@@ -277,26 +288,11 @@ static const struct directive proxy_rows[] = {
     { "ProxyStatus", IN_SITES, ARGS_1, check_status, NO_SLOT,
       "Configure Status: proxy status to one of: on | off | full", CONF_NO_EFFECT,
       "there is no status page yet / ステータスページはまだありません" },
-    { "ProxyPassInherit", IN_SITES, ARGS_FLAG, NULL, NO_SLOT,
-      "on if this server should inherit all ProxyPass directives defined in the main server (Setting to off "
-      "recommended if "
-      "using the Balancer Manager)",
-      CONF_NO_EFFECT,
-      "ProxyPass lines of the main server are inherited in any case, as in httpd / "
-      "httpd と同じく、メインサーバーの ProxyPass は常に継承されます" },
-
-    { "BalancerMember", IN_ANY, ARGS_RAW, NULL, NO_SLOT, "A balancer name and scheme with list of params", CONF_REFUSED,
-      BALANCERS },
-    { "BalancerGrowth", IN_SITES, ARGS_1, NULL, NO_SLOT, "Number of additional Balancers that can be added post-config",
-      CONF_REFUSED, BALANCERS },
-    { "BalancerInherit", IN_SITES, ARGS_FLAG, NULL, NO_SLOT,
-      "on if this server should inherit Balancers and Workers defined in the main server (Setting to off recommended "
-      "if using "
-      "the Balancer Manager)",
-      CONF_REFUSED, BALANCERS },
+    { "BalancerGrowth", IN_SITES, ARGS_1, proxy_set_growth, NO_SLOT,
+      "Number of additional Balancers that can be added post-config", CONF_NO_EFFECT, MANAGER },
     { "BalancerPersist", IN_SITES, ARGS_FLAG, NULL, NO_SLOT,
-      "on if the balancer should persist changes on reboot/restart made via the Balancer Manager", CONF_REFUSED,
-      BALANCERS },
+      "on if the balancer should persist changes on reboot/restart made via the Balancer Manager", CONF_NO_EFFECT,
+      MANAGER },
     { "ProxyBlock", IN_SITES, ARGS_ITERATE, NULL, NO_SLOT,
       "A list of names, hosts or domains to which the proxy will not connect", CONF_REFUSED, FORWARD },
     { "ProxyDomain", IN_SITES, ARGS_1, NULL, NO_SLOT,

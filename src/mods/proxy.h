@@ -18,25 +18,48 @@ struct proxy_alias {     /* one ProxyPass */
 /* mod_proxy_wstunnel alone is in charge of ws: (ProxyWebsocketFallbackToProxyHttp Off, or no mod_proxy_http). */
 bool proxy_tunnel_alone(const struct request *r);
 
+/* ---- proxy_param.c: words of a line ------------------------------------------------------------- */
+
+struct proxy_param {
+    char *key, *value;
+};
+/* One for each key; the last value wins. */
+void proxy_keep_param(struct conf_cmd *cmd, struct vec *params, char *key, char *value);
+
 /* ---- proxy_pass.c: directives that take a path and a URL ---------------------------------------- */
 
-conf_set_fn proxy_set_pass, proxy_set_pass_match, proxy_set_reverse, proxy_set_cookie_path, proxy_set_cookie_domain,
-    proxy_set_param;
+conf_set_fn proxy_set_pass, proxy_set_pass_match, proxy_set_reverse, proxy_set_cookie_path, proxy_set_cookie_domain;
+conf_set_fn proxy_set_param; /* proxy_set.c */
 
 /* ---- proxy_worker.c, proxy_param.c -------------------------------------------------------------- */
 
-enum { WORKER_PREFIX = 1, WORKER_MATCH = 2 };
+enum { WORKER_PREFIX = 1, WORKER_MATCH = 2, WORKER_MEMBER = 4 /* not the site's own: a balancer's */ };
 
 /* "unix:/path|http://host/x" -> "http://host/x"; "unix:/path|http:" -> "http://localhost". NULL: malformed. */
 const char *proxy_without_socket(struct arena *a, const char *url);
-bool proxy_is_balancer(const char *url);
 /* The worker whose name is the longest prefix of the URL (ap_proxy_get_worker_ex); kinds: WORKER_*. */
 struct proxy_worker *proxy_worker_find(struct arena *a, const struct vec *workers, const char *url, unsigned kinds);
 /* A new worker of the site; NULL or the fault without the directive's name. */
 const char *proxy_worker_define(struct conf_cmd *cmd, const char *url, unsigned kind, struct proxy_worker **worker);
 const char *proxy_worker_set(struct conf_cmd *cmd, struct proxy_worker *w, const char *key, const char *value);
 void proxy_worker_finish(struct snapshot_build *b, struct proxy_worker *w);
-const char *proxy_worker_label(struct arena *a, const struct proxy_worker *w); /* with its "unix:…|" */
+
+/* ---- proxy_balancer.c ------------------------------------------------------------------------- */
+
+conf_set_fn proxy_add_member, proxy_set_growth;
+bool proxy_is_balancer(const char *url);
+/* The site's balancer of that URL's host; NULL. */
+struct proxy_balancer *proxy_balancer_find(const struct vec *balancers, const char *url);
+/* The same, or a new one; NULL or the fault. path: of the ProxyPass around it, or NULL. */
+const char *proxy_balancer_need(struct conf_cmd *cmd, const char *url, const char *path, struct proxy_balancer **b);
+const char *proxy_balancer_set(struct conf_cmd *cmd, struct proxy_balancer *b, const char *key, const char *value);
+void proxy_balancers_merge(struct arena *a, struct vec *to, const struct vec *base, const struct vec *over);
+const char *proxy_balancers_finish(struct snapshot_build *b, const struct site *site);
+
+/* ---- proxy_session.c ---------------------------------------------------------------------------- */
+
+const char *proxy_session_in_url(struct arena *a, const char *url, const char *name, bool semicolon);
+const char *proxy_session_in_cookie(struct arena *a, const char *cookies, const char *name);
 
 /* ---- proxy_map.c -------------------------------------------------------------------------------- */
 
@@ -60,6 +83,7 @@ struct proxy_netloc { /* "//host:port/path" in parts */
 const char *proxy_split_netloc(struct arena *a, const char *text, struct proxy_netloc *n); /* NULL or what is wrong */
 /* Canonicalises r->proxy->url and takes it apart; 0 or a status. */
 int proxy_canonicalise(struct request *r);
+void proxy_set_member_url(struct request *r);
 
 /* ---- proxy_reverse.c ---------------------------------------------------------------------------- */
 

@@ -1,30 +1,42 @@
 /* The key=value parameters of a worker, with httpd's bounds and messages (mod_proxy.c, set_worker_param). */
 #include "proxy.h"
 
-#include <errno.h>
+#include <ctype.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <strings.h>
+
+void proxy_keep_param(struct conf_cmd *cmd, struct vec *params, char *key, char *value)
+{
+    for (unsigned i = 0; i < params->n; i++) {
+        struct proxy_param *p = params->items[i];
+        if (strcasecmp(p->key, key) == 0) {
+            p->value = value;
+            return;
+        }
+    }
+    vec_add(cmd->arena, params,
+            arena_copy(cmd->arena, &(struct proxy_param){ key, value }, sizeof(struct proxy_param)));
+}
 
 typedef const char *set_fn(struct proxy_worker *w, const char *value);
 
 /* ---- numbers within bounds ---------------------------------------------------------------------- */
 
-struct number { /* atoi(value) between min and max, into an int field; NO_FIELD: of balancers, checked only */
+struct number { /* atoi(value) between min and max, into an int field */
     const char *key;
     size_t field;
     int min, max;
     const char *error;
 };
 #define FIELD(name) offsetof(struct proxy_worker, name)
-#define NO_FIELD    ((size_t)-1)
 
 static const struct number numbers[] = {
     { "retry", FIELD(retry_s), 0, INT_MAX, "Retry must be a positive value" },
     { "min", FIELD(min), 0, INT_MAX, "Min must be a positive number" },
     { "max", FIELD(max), 0, INT_MAX, "Max must be a positive number" },
     { "smax", FIELD(smax), 0, INT_MAX, "Smax must be a positive number" },
-    { "lbset", NO_FIELD, 0, 99, "lbset must be between 0 and 99" },
+    { "lbset", FIELD(set), 0, 99, "lbset must be between 0 and 99" },
     { "flushwait", FIELD(flush_wait_ms), 0, 1000,
       "flushwait must be <= 1000, or 0 for system default of 10 millseconds." },
 };
@@ -34,8 +46,7 @@ static const char *set_number(struct proxy_worker *w, const struct number *n, co
     int number = atoi(value);
     if (number < n->min || number > n->max)
         return n->error;
-    if (n->field != NO_FIELD)
-        memcpy((char *)w + n->field, &number, sizeof(number));
+    memcpy((char *)w + n->field, &number, sizeof(number));
     return NULL;
 }
 
@@ -79,24 +90,38 @@ static const char *set_seconds(int64_t *field, const char *value, const char *er
 
 /* ---- lengths: texts that httpd keeps in arrays -------------------------------------------------- */
 
-static const struct {
+#define NO_FIELD ((size_t)-1) /* checked only */
+
+static const struct text {
     const char *key;
-    size_t size;
+    size_t size, field;
     const char *error;
 } texts[] = {
-    { "route", 64, "Route length must be < 64 characters" },
-    { "redirect", 64, "Redirect length must be < 64 characters" },
-    { "flusher", 16, "flusher name length must be < 16 characters" },
-    { "secret", 64, "Secret length must be < 64 characters" },
+    { "route", 64, FIELD(route), "Route length must be < 64 characters" },
+    { "redirect", 64, FIELD(redirect), "Redirect length must be < 64 characters" },
+    { "flusher", 16, NO_FIELD, "flusher name length must be < 16 characters" },
+    { "secret", 64, NO_FIELD, "Secret length must be < 64 characters" },
 };
+
+static const char *set_text(struct conf_cmd *cmd, struct proxy_worker *w, const struct text *t, const char *value)
+{
+    const char *kept = arena_strdup(cmd->arena, value);
+    if (strlen(value) >= t->size)
+        return t->error;
+    if (t->field != NO_FIELD)
+        memcpy((char *)w + t->field, &kept, sizeof(kept));
+    return NULL;
+}
 
 /* ---- one function each -------------------------------------------------------------------------- */
 
 static const char *set_loadfactor(struct proxy_worker *w, const char *value)
 {
     double hundredths = atof(value) * 100.0;
-    (void)w;
-    return hundredths >= 100 && hundredths < 10001 ? NULL : "LoadFactor must be a number between 1..100";
+    if (!(hundredths >= 100 && hundredths < 10001))
+        return "LoadFactor must be a number between 1..100";
+    w->load_factor = (int)hundredths;
+    return NULL;
 }
 
 static const char *set_ttl(struct proxy_worker *w, const char *value)
@@ -175,17 +200,21 @@ static const char *set_address_ttl(struct proxy_worker *w, const char *value)
     return NULL;
 }
 
-/* Letters after "+" or "-"; of a plain worker those that make it unusable count. */
+/* Letters after "+" or "-". O, G and F are httpd's own; E passes with the first look at the member. */
 static const char *set_status(struct proxy_worker *w, const char *value)
 {
+    static const char letters[] = "INUDSCHROGEF";
+    static const unsigned bits[] = { WORKER_IGNORES_ERRORS, WORKER_DRAINS,    WORKER_SHUT_DOWN, WORKER_DISABLED,
+                                     WORKER_STOPPED,        WORKER_UNHEALTHY, WORKER_STANDBY,   WORKER_SPARE };
     bool on = true;
     for (const char *v = value; *v; v++) {
         if (*v == '+' || *v == '-')
             on = *v++ == '+';
-        if (!*v || !strchr("OINGUDSEHRFCoingudsehrfc", *v))
+        const char *letter = *v ? strchr(letters, toupper((unsigned char)*v)) : NULL;
+        if (!letter)
             return "Unknown status parameter option";
-        if (strchr("UDSCudsc", *v))
-            w->disabled = on;
+        unsigned bit = (size_t)(letter - letters) < COUNT_OF(bits) ? bits[letter - letters] : 0;
+        w->status = on ? w->status | bit : w->status & ~bit;
     }
     return NULL;
 }
@@ -240,7 +269,7 @@ const char *proxy_worker_set(struct conf_cmd *cmd, struct proxy_worker *w, const
             return set_duration(w, &durations[i], value);
     for (unsigned i = 0; i < COUNT_OF(texts); i++)
         if (strcasecmp(key, texts[i].key) == 0)
-            return strlen(value) < texts[i].size ? NULL : texts[i].error;
+            return set_text(cmd, w, &texts[i], value);
     for (unsigned i = 0; i < COUNT_OF(others); i++)
         if (strcasecmp(key, others[i].key) == 0)
             return others[i].set(w, value);

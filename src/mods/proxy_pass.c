@@ -1,39 +1,21 @@
-/* Directives that take a path and a URL: ProxyPass, ProxyPassMatch, ProxyPassReverse*, ProxySet (mod_proxy.c,
- * add_pass). */
+/* Directives that take a path and a URL: ProxyPass, ProxyPassMatch, ProxyPassReverse* (mod_proxy.c, add_pass). */
 #include "proxy.h"
 
 #include <strings.h>
 
 /* ---- ProxyPass ---------------------------------------------------------------------------------- */
 
-struct param {
-    char *key, *value;
-};
 struct pass { /* one line, taken apart */
     const char *fake, *real;
     bool match;
     unsigned flags;
-    struct vec params; /* struct param *; one for each key, the last value wins */
+    struct vec params; /* struct proxy_param * */
 };
 
 /* cmd->path of httpd: the pattern of the section around the line. */
 static const char *location_of(const struct conf_cmd *cmd)
 {
     return cmd->section ? cmd->section->pattern : NULL;
-}
-
-static void keep_param(struct conf_cmd *cmd, struct vec *params, char *key, char *value)
-{
-    for (unsigned i = 0; i < params->n; i++) {
-        struct param *p = params->items[i];
-        if (strcasecmp(p->key, key) == 0) {
-            p->value = value;
-            return;
-        }
-    }
-    struct param *p = arena_alloc(cmd->arena, sizeof(*p));
-    *p = (struct param){ key, value };
-    vec_add(cmd->arena, params, p);
 }
 
 static const char *take_mapping(struct conf_cmd *cmd, const char *how)
@@ -68,7 +50,7 @@ static const char *take_word(struct conf_cmd *cmd, struct pass *pass, char *word
     *value++ = '\0';
     if (strcasecmp(word, "mapping") == 0)
         return take_mapping(cmd, value);
-    keep_param(cmd, &pass->params, word, value);
+    proxy_keep_param(cmd, &pass->params, word, value);
     return NULL;
 }
 
@@ -143,10 +125,26 @@ static void note_sharing(struct conf_cmd *cmd, const struct proxy_worker *w, con
     const char *name = proxy_worker_label(cmd->arena, w);
     conf_note(cmd, LEVEL_INFO, LOG_PROXY, 1145, "Sharing worker '%s' instead of creating new worker '%s'", name, real);
     for (unsigned i = 0; i < pass->params.n; i++) {
-        const struct param *p = pass->params.items[i];
+        const struct proxy_param *p = pass->params.items[i];
         conf_note(cmd, LEVEL_WARN, LOG_PROXY, 1146,
                   "Ignoring parameter '%s=%s' for worker '%s' because of worker sharing", p->key, p->value, name);
     }
+}
+
+static const char *add_balancer(struct conf_cmd *cmd, const struct pass *pass)
+{
+    struct proxy_balancer *b;
+    const char *path = pass->match ? NULL : pass->fake, *fault = proxy_balancer_need(cmd, pass->real, path, &b);
+
+    for (unsigned i = 0; !fault && i < pass->params.n; i++) {
+        const struct proxy_param *p = pass->params.items[i];
+        fault = proxy_balancer_set(cmd, b, p->key, p->value);
+    }
+    if (fault)
+        return conf_fault(cmd, "ProxyPass %s", fault);
+    if (path)
+        b->path = path;
+    return NULL;
 }
 
 static const char *add_worker(struct conf_cmd *cmd, const struct pass *pass, const char *real)
@@ -161,7 +159,7 @@ static const char *add_worker(struct conf_cmd *cmd, const struct pass *pass, con
     }
     const char *fault = proxy_worker_define(cmd, pass->real, kind, &w);
     for (unsigned i = 0; !fault && i < pass->params.n; i++) {
-        const struct param *p = pass->params.items[i];
+        const struct proxy_param *p = pass->params.items[i];
         fault = proxy_worker_set(cmd, w, p->key, p->value);
     }
     return fault ? conf_fault(cmd, "ProxyPass %s", fault) : NULL;
@@ -182,7 +180,7 @@ static const char *set_pass(struct conf_cmd *cmd, const char *words, bool match)
     fault = add_alias(cmd, &pass, real);
     if (fault || strcmp(pass.real, "!") == 0)
         return fault;
-    return add_worker(cmd, &pass, real);
+    return proxy_is_balancer(pass.real) ? add_balancer(cmd, &pass) : add_worker(cmd, &pass, real);
 }
 
 const char *proxy_set_pass(struct conf_cmd *cmd, void *settings, int argc, char **argv)
@@ -236,111 +234,5 @@ const char *proxy_set_cookie_domain(struct conf_cmd *cmd, void *settings, int ar
 {
     struct proxy_place *place = settings;
     add_reverse(cmd, &place->cookie_domains, &(struct proxy_reverse){ argv[0], argv[1], argc > 2 });
-    return NULL;
-}
-
-/* ---- ProxySet and the words of <Proxy URL …> ---------------------------------------------------- */
-
-static const char *no_balancer(struct conf_cmd *cmd, const char *directive)
-{
-    return conf_fault(
-        cmd,
-        "%s: load balancing is not part of this version of Weir / ロードバランサーはこの版の Weir にはまだありません",
-        directive);
-}
-
-static const struct conf_node *proxy_section_around(const struct conf_cmd *cmd)
-{
-    for (const struct conf_node *n = cmd->node->parent; n && n->name; n = n->parent)
-        if (strncasecmp(n->name, "<Proxy", 6) == 0)
-            return n;
-    return NULL;
-}
-
-static char *section_url(struct conf_cmd *cmd, const struct conf_node *section)
-{
-    const char *rest = section->args;
-    char *url = conf_word(cmd->arena, &rest);
-    char *end = url ? strchr(url, '>') : NULL;
-    if (end)
-        *end = '\0';
-    return url;
-}
-
-static const char *find_param_worker(struct conf_cmd *cmd, const char *url, const struct conf_node *section,
-                                     struct proxy_worker **w)
-{
-    struct proxy_site *site = site_part(cmd->site, &proxy_module);
-    const char *real = proxy_without_socket(cmd->arena, url);
-    unsigned kind = !section ? 0 : strncasecmp(section->name + 6, "Match", 5) == 0 ? WORKER_MATCH : WORKER_PREFIX;
-
-    if (!real)
-        return "ProxySet uses an invalid \"unix:\" URL";
-    *w = proxy_worker_find(cmd->arena, &site->workers, real, kind ? kind : WORKER_PREFIX | WORKER_MATCH);
-    if (*w)
-        return NULL;
-    if (!section)
-        return conf_fault(cmd, "ProxySet can not find '%s' Worker.", url);
-    const char *fault = proxy_worker_define(cmd, url, kind, w);
-    return fault ? conf_fault(cmd, "ProxySet %s", fault) : NULL;
-}
-
-const char *proxy_set_param(struct conf_cmd *cmd, void *settings, int argc, char **argv)
-{
-    const struct conf_node *section = proxy_section_around(cmd);
-    const char *rest = argv[0], *fault;
-    char *url = section ? section_url(cmd, section) : conf_word(cmd->arena, &rest), *word;
-    struct proxy_worker *w = NULL;
-    (void)settings, (void)argc;
-
-    if (!url)
-        url = arena_strdup(cmd->arena, "");
-    if (proxy_is_balancer(url))
-        return no_balancer(cmd, "ProxySet");
-    if ((fault = find_param_worker(cmd, url, section, &w)))
-        return fault;
-    while ((word = conf_word(cmd->arena, &rest))) {
-        char *value = strchr(word, '=');
-        if (!value)
-            return "Invalid ProxySet parameter. Parameter must be in the form 'key=value'";
-        *value++ = '\0';
-        if ((fault = proxy_worker_set(cmd, w, word, value)))
-            return conf_fault(cmd, "ProxySet: %s %s=%s; %s", fault, word, value, url);
-    }
-    return NULL;
-}
-
-static const char *section_worker(struct conf_cmd *cmd, const char *url, unsigned kind, struct proxy_worker **w)
-{
-    struct proxy_site *site = site_part(cmd->site, &proxy_module);
-    const char *real = proxy_without_socket(cmd->arena, url);
-
-    if (!real)
-        return "<Proxy/ProxyMatch > uses an invalid \"unix:\" URL";
-    *w = proxy_worker_find(cmd->arena, &site->workers, real, kind);
-    const char *fault = *w ? NULL : proxy_worker_define(cmd, url, kind, w);
-    return fault ? conf_fault(cmd, "<Proxy %s", fault) : NULL;
-}
-
-const char *proxy_section_params(struct conf_cmd *cmd, const char *url, const char *words, bool match)
-{
-    struct proxy_worker *w;
-    const char *fault;
-    char *word = conf_word(cmd->arena, &words);
-
-    if (!word)
-        return NULL;
-    if (proxy_is_balancer(url))
-        return no_balancer(cmd, "<Proxy>");
-    if ((fault = section_worker(cmd, url, match ? WORKER_MATCH : WORKER_PREFIX, &w)))
-        return fault;
-    for (; word; word = conf_word(cmd->arena, &words)) {
-        char *value = strchr(word, '=');
-        if (!value)
-            return "Invalid Proxy parameter. Parameter must be in the form 'key=value'";
-        *value++ = '\0';
-        if ((fault = proxy_worker_set(cmd, w, word, value)))
-            return conf_fault(cmd, "<Proxy %s %s=%s; %s", fault, word, value, url);
-    }
     return NULL;
 }

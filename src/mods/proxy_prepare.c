@@ -186,14 +186,14 @@ static int check_scheme(struct request *r)
         r, LOG_PROXY, LEVEL_WARN, 1144,
         "No protocol handler was valid for the URL %s (scheme '%s'). If you are using a DSO version of mod_proxy, make "
         "sure the proxy submodules are included in the configuration using LoadModule.",
-        r->uri, r->proxy->scheme);
+        r->uri, r->proxy->balancer ? "balancer" : r->proxy->scheme);
     return 500;
 }
 
 static int check_usable(const struct request *r)
 {
     const struct proxy_worker *w = r->proxy->worker;
-    if (!w || !w->disabled)
+    if (!w || !(w->status & WORKER_UNUSABLE))
         return 0;
     LOG_AT(request_log(r), LOG_PROXY, LEVEL_ERROR, 940, 0, NULL, "%s: disabled connection for (%s:%d)",
            r->proxy->scheme, w->host, w->port);
@@ -229,20 +229,41 @@ static int choose_tls(struct request *r)
     return 500;
 }
 
+/* What its worker's handler decides first. */
+static int begin_handler(struct request *r)
+{
+    int status = check_scheme(r);
+
+    if (status || (status = choose_upgrade(r)))
+        return status;
+    choose_times(r);
+    status = check_usable(r);
+    return status ? status : choose_tls(r);
+}
+
 int proxy_prepare(struct request *r)
 {
     int status = r->proxy ? proxy_canonicalise(r) : 0;
 
     if (!status && r->proxy)
         status = count_hops(r);
-    if (status || !r->proxy)
-        return status;
-    if ((status = check_trace(r)) || (status = choose_worker(r)) || (status = check_scheme(r)) ||
-        (status = choose_upgrade(r)))
-        return status;
-    choose_times(r);
-    status = check_usable(r);
-    return status ? status : choose_tls(r);
+    if (status || !r->proxy || (status = check_trace(r)) || r->proxy->balancer)
+        return status; /* a balancer's worker is chosen when it is connected to */
+    status = choose_worker(r);
+    return status ? status : begin_handler(r);
+}
+
+int proxy_use_member(struct request *r, const struct proxy_worker *member)
+{
+    struct proxy_target *t = r->proxy;
+
+    t->worker = member;
+    t->unix_path = member->unix_path;
+    t->upgrade = t->tls = t->tunnel_only = t->awaits_continue = false;
+    proxy_set_member_url(r);
+    REQUEST_LOG(r, LOG_PROXY_BALANCER, LEVEL_DEBUG, 1172, "%s: worker (%s) rewritten to %s", t->balancer->name,
+                member->name, t->url);
+    return begin_handler(r);
 }
 
 bool proxy_may_reuse(const struct request *r)

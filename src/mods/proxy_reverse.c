@@ -27,17 +27,50 @@ static const char *comparable_part(const char *url, const char *real)
     return path ? path : url;
 }
 
+/* What follows "real" in the field; NULL: it does not begin so. */
+static const char *after_plain(const char *url, const char *real)
+{
+    const char *part = comparable_part(url, real);
+    size_t n = strlen(real);
+    return n && strncasecmp(real, part, n) == 0 ? part + n : NULL;
+}
+
+static bool is_bare(const char *balancer_url)
+{
+    const char *path = strchr(balancer_url + strlen("balancer://"), '/');
+    return !path || !path[1];
+}
+
+/* "balancer://name/path" stands for each member with that path behind it. */
+static const char *after_member(const struct proxy_balancer *b, const char *url, const char *real)
+{
+    const char *path = is_bare(real) ? "" : strchr(real + strlen("balancer://"), '/');
+    size_t n_path = strlen(path);
+
+    for (unsigned i = 0; i < b->members.n; i++) {
+        const struct proxy_worker *w = b->members.items[i];
+        size_t n = strlen(w->name);
+        if (n_path && w->name[n - 1] == '/')
+            n--;
+        if (strncasecmp(w->name, url, n) == 0 && strncmp(path, url + n, n_path) == 0)
+            return url + n + n_path;
+    }
+    return NULL;
+}
+
 const char *proxy_map_location(const struct request *r, const char *url)
 {
     const struct vec *entries = &proxy_place_of(r->place)->reverse;
 
     for (unsigned i = 0; i < entries->n; i++) {
         const struct proxy_reverse *e = entries->items[i];
-        const char *real = text_of(r, e, e->real), *part = comparable_part(url, real);
-        size_t n = strlen(real);
-        if (n == 0 || strncasecmp(real, part, n) != 0)
+        const char *real = text_of(r, e, e->real), *fake = text_of(r, e, e->fake), *rest;
+        const struct proxy_balancer *b =
+            proxy_is_balancer(real) ? proxy_balancer_find(&proxy_site_of(r->site)->balancers, real) : NULL;
+        if (!(rest = b ? after_member(b, url, real) : after_plain(url, real)))
             continue;
-        const char *mapped = arena_concat(r->arena, text_of(r, e, e->fake), part + n, NULL);
+        bool one_slash = b && is_bare(real) && strcmp(fake, "/") == 0 && *rest == '/';
+        const char *mapped = one_slash ? rest : arena_concat(r->arena, fake, rest, NULL);
         return is_url(mapped) ? mapped : request_url(r, mapped);
     }
     return url;

@@ -133,21 +133,48 @@ static char *take_scheme(struct request *r, size_t n)
     return scheme;
 }
 
+/* Of a balancer's member: its own name, and the path that was mapped to the balancer. */
+void proxy_set_member_url(struct request *r)
+{
+    struct proxy_target *t = r->proxy;
+    const struct proxy_worker *w = t->worker;
+    const char *path = strchr(w->name + strlen(w->scheme) + 3, '/');
+    struct proxy_netloc net = { .host = w->host, .port = w->port_written ? w->port : 0 };
+
+    t->scheme = w->scheme;
+    set_url(r, &net, arena_concat(r->arena, path ? path : "", arena_span(r->arena, t->member_path), NULL));
+}
+
+static int find_balancer(struct request *r, const struct proxy_netloc *net)
+{
+    struct proxy_target *t = r->proxy;
+    const char *path, *name = arena_concat(r->arena, "balancer://", net->host, NULL);
+    int status = build_path(r, net->path, &path);
+
+    t->balancer = proxy_balancer_find(&proxy_site_of(r->site)->balancers, name);
+    t->member_path = span_of(path);
+    return status;
+}
+
 int proxy_canonicalise(struct request *r)
 {
     const char *url = r->proxy->url, *colon = strchr(url, ':'), *path = NULL, *fault;
+    bool balanced = proxy_is_balancer(url) && proxy_site_of(r->site)->balancer_loaded;
     struct proxy_netloc net;
 
     if (!colon || colon == url)
         return 400;
     r->proxy->scheme = take_scheme(r, (size_t)(colon - url));
-    if (!is_http_like(r->proxy->scheme))
+    if (!is_http_like(r->proxy->scheme) && !balanced)
         return 0; /* no handler will want it */
     fault = proxy_split_netloc(r->arena, colon + 1, &net);
     if (fault) {
-        REQUEST_LOG(r, LOG_PROXY_HTTP, LEVEL_ERROR, 1083, "error parsing URL %s: %s", colon + 1, fault);
+        REQUEST_LOG(r, balanced ? LOG_PROXY_BALANCER : LOG_PROXY_HTTP, LEVEL_ERROR, balanced ? 1157 : 1083,
+                    "error parsing URL %s: %s", colon + 1, fault);
         return 400;
     }
+    if (balanced)
+        return find_balancer(r, &net);
     int status = build_path(r, net.path, &path);
     if (status)
         return status;

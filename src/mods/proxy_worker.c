@@ -3,16 +3,10 @@
 #include "proxy.h"
 
 #include <ctype.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <strings.h>
 
 /* ---- names -------------------------------------------------------------------------------------- */
-
-bool proxy_is_balancer(const char *url)
-{
-    return strncasecmp(url, "balancer:", 9) == 0;
-}
 
 static const char *after_socket(const char *url)
 {
@@ -226,12 +220,9 @@ const char *proxy_worker_define(struct conf_cmd *cmd, const char *url, unsigned 
     struct proxy_site *site = site_part(cmd->site, &proxy_module);
     struct proxy_worker *w = arena_alloc(cmd->arena, sizeof(*w));
 
-    if (proxy_is_balancer(url))
-        return conf_fault(cmd,
-                          "%s: load balancing is not part of this version of Weir / "
-                          "ロードバランサーはこの版の Weir にはまだありません",
-                          url);
-    *w = (struct proxy_worker){ .address_ttl_s = -1, .smax = -1, .retry_s = 60, .id = UINT_MAX };
+    *w = (struct proxy_worker){
+        .address_ttl_s = -1, .smax = -1, .retry_s = 60, .route = "", .redirect = "", .load_factor = 100
+    };
     const char *fault = read_url(cmd, url, kind, w);
     if (fault)
         return fault;
@@ -239,14 +230,19 @@ const char *proxy_worker_define(struct conf_cmd *cmd, const char *url, unsigned 
     w->fresh = w->any_host || (w->dynamic && strchr(w->name, '$'));
     w->timeout_us = site->timeout_us; /* a ProxyTimeout above this line; one below acts at request time only */
     w->receive_buffer = site->receive_buffer;
+    *worker = w;
+    if (kind & WORKER_MEMBER)
+        return NULL;
     vec_add(cmd->arena, &site->workers, w);
     conf_touch(cmd, site, &site->workers);
-    *worker = w;
     return NULL;
 }
 
 void proxy_worker_finish(struct snapshot_build *b, struct proxy_worker *w)
 {
+    if (w->finished)
+        return; /* the main server's, seen again in a virtual host */
+    w->finished = true;
     if (w->any_host && !w->fresh) {
         struct conf_notice note = { LEVEL_WARN, LOG_PROXY, 10400, NULL, 0, NULL };
         note.text =

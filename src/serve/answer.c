@@ -1,5 +1,5 @@
 /* What a backend says: its head, interim answers, and its end before any of that. */
-#include "server.h"
+#include "balance.h"
 
 #include <errno.h>
 
@@ -109,6 +109,7 @@ static bool take_final(struct exchange *ex)
     if (ex->answer.ignored)
         REQUEST_LOG(&ex->r, LOG_PROXY_HTTP, LEVEL_WARN, 1100,
                     "%u bad header lines of the backend were left out (ProxyBadHeader Ignore)", ex->answer.ignored);
+    balance_count(ex, 0, sizeof("HTTP/1.1 200 ") - 1 + ex->answer.reason.n);
     ex->answer_seen = true;
     ex->hold_body = false;
     exchange_resume(ex, STEP_NEXT);

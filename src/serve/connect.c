@@ -1,4 +1,5 @@
 /* From an exchange to a connection: a pooled one, a free slot (max=, acquire=), the name, and each address in turn. */
+#include "balance.h"
 #include "tls_sites.h"
 
 #include <errno.h>
@@ -51,11 +52,12 @@ static void fail(struct connect *c, int status)
 
     connect_cancel(c);
     ex->r.status = status;
-    exchange_resume(ex, STEP_REPLY);
+    exchange_resume(ex, balance_fails_over(ex, status) ? STEP_AGAIN : STEP_REPLY);
 }
 
 static void fail_unreachable(struct connect *c)
 {
+    balance_unreachable(c->ex);
     if (c->ex->r.proxy->tunnel_only)
         REQUEST_LOG(&c->ex->r, LOG_PROXY_WSTUNNEL, LEVEL_ERROR, 2452, "failed to make connection to backend: %s",
                     c->origin->host);
@@ -354,7 +356,7 @@ static bool is_disabled(struct exchange *ex)
 {
     const struct proxy_target *t = ex->r.proxy;
 
-    if (!t->worker || !t->worker->disabled)
+    if (!t->worker || !(t->worker->status & WORKER_UNUSABLE))
         return false;
     LOG_AT(request_log(&ex->r), LOG_PROXY, LEVEL_ERROR, 940, 0, NULL, "%s: disabled connection for (%s:%d)", t->scheme,
            t->host, t->port);

@@ -1,5 +1,5 @@
 /* An exchange's life around its steps: made, resumed, timed, finished, aborted. The way itself is in request.c. */
-#include "server.h"
+#include "balance.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -48,6 +48,7 @@ void exchange_free(struct exchange *ex)
         connect_cancel(ex->connect);
     if (ex->upstream)
         upstream_close(ex->upstream);
+    balance_release(ex);
     ex->client->exchange = NULL;
     epoch_drop(ex->epoch);
     loop_defer(ex->worker->loop, (void (*)(void *))arena_free, ex->arena);
@@ -146,7 +147,7 @@ void exchange_fail(struct exchange *ex, int status)
         return;
     }
     ex->r.status = status;
-    exchange_resume(ex, STEP_REPLY);
+    exchange_resume(ex, balance_fails_over(ex, status) ? STEP_AGAIN : STEP_REPLY);
 }
 
 /* ---- time ---- */
@@ -186,8 +187,8 @@ void exchange_arm(struct exchange *ex)
     const struct core_site *core = core_site_of(ex->r.site);
     struct loop *l = ex->worker->loop;
 
-    if (ex->connect)
-        timer_cancel(l, &ex->timer); /* connect has its own */
+    if (ex->connect || balance_waits(ex))
+        timer_cancel(l, &ex->timer); /* they have their own */
     else if (buf_len(&ex->client->out) || ex->reply == REPLY_COMPLETE)
         timer_set(l, &ex->timer, ms(core->timeout_us));
     else if (exchange_waits_for_client(ex))
@@ -233,6 +234,7 @@ static void backend_too_slow(struct exchange *ex)
         REQUEST_LOG_OS(&ex->r, LOG_PROXY_HTTP, LEVEL_ERROR, 1102, ETIMEDOUT,
                        "error reading status line from remote server %s:%d", t->unix_path ? "httpd-UDS" : t->host,
                        t->unix_path ? 0 : t->port);
+        balance_timed_out(ex);
         proxy_error(&ex->r, 504, "Error reading from remote server");
         ex->r.reason = NULL; /* "504 Gateway Timeout", not "504 Proxy Error" */
     } else {

@@ -1,6 +1,6 @@
 /* Bodies in both directions. A side is read only while the other has little unsent: that is the back-pressure. What
  * goes out is framed anew, so nothing of one connection's framing reaches the other (RFC 9112 11.2). */
-#include "server.h"
+#include "balance.h"
 
 #include <errno.h>
 
@@ -64,6 +64,7 @@ static enum http_parse move_request_piece(struct exchange *ex)
     struct http_fields trailers = { 0 };
     struct span payload;
     bool was_done = ex->body.done;
+    size_t before = buf_len(out);
     enum http_parse result = take_piece(ex->arena, &ex->body, &c->in, &payload, &trailers);
 
     if (result != HTTP_DONE)
@@ -80,6 +81,7 @@ static enum http_parse move_request_piece(struct exchange *ex)
         if (ex->body.framing == HTTP_CHUNKED)
             chunk_add_last(out, &trailers);
     }
+    balance_count(ex, buf_len(out) - before, 0);
     return HTTP_DONE;
 }
 
@@ -193,6 +195,7 @@ static enum http_parse move_answer_piece(struct exchange *ex)
 
     if (result != HTTP_DONE)
         return result;
+    balance_count(ex, 0, payload.n);
     sink_write(ex, payload);
     rewind_empty(&ex->upstream->in);
     if (is_end(&ex->answer_body, was_done))

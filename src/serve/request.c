@@ -1,4 +1,5 @@
 /* THE WAY of a request, top to bottom, in Apache's order. Each step says what is next; nothing else decides. */
+#include "balance.h"
 #include "tls_sites.h"
 
 #include <stdlib.h>
@@ -280,11 +281,16 @@ static enum step_result answer_here_or_proxy(struct exchange *ex)
 
 /* ---- the backend ---- */
 
+static enum step_result choose_member(struct exchange *ex)
+{
+    ex->r.handler = "proxy-server";
+    return balance_choose(ex);
+}
+
 static enum step_result connect_backend(struct exchange *ex)
 {
     struct proxy_target *t = ex->r.proxy;
 
-    ex->r.handler = "proxy-server";
     if (t->upgrade)
         t->upgrade = upgrade_is_sane(ex);
     upstream_get(ex, t->upgrade || ex->retried || !proxy_may_reuse(&ex->r));
@@ -303,6 +309,7 @@ static enum step_result send_request(struct exchange *ex)
         upstream_close(u);
         return refuse(ex, status);
     }
+    balance_count(ex, buf_len(&u->out), 0);
     if (ex->http_continue && !ex->r.proxy->awaits_continue) { /* Proxy100Continue Off: it is ours to say */
         buf_adds(&ex->client->out, "HTTP/1.1 100 Continue\r\n\r\n");
         ex->http_continue = false;
@@ -341,6 +348,7 @@ static enum step_result edit_answer(struct exchange *ex)
     struct request *r = &ex->r;
     int status;
 
+    balance_answered(ex, ex->answer.status);
     if (ex->answer.status == 101)
         return upgrade_answered(ex);
     r->status = ex->answer.status;
@@ -379,13 +387,21 @@ static const struct step {
     { "fix up", fix_up },
     { "prepare the proxy", prepare_proxy },
     { "answer here or proxy", answer_here_or_proxy },
+    { "choose a member", choose_member },
     { "connect", connect_backend },
     { "send", send_request },
     { "await the answer", await_answer },
     { "edit the answer", edit_answer },
     { "relay", relay_answer },
 };
-enum { STEP_WALK = 4, STEP_CONNECT = 12 };
+
+static unsigned step_of(enum step_result (*run)(struct exchange *ex))
+{
+    unsigned i = 0;
+    while (steps[i].run != run)
+        ASSERT(++i < COUNT_OF(steps));
+    return i;
+}
 
 enum step_result request_step(struct exchange *ex)
 {
@@ -394,10 +410,17 @@ enum step_result request_step(struct exchange *ex)
     return steps[ex->step].run(ex);
 }
 
+void request_choose_again(struct exchange *ex)
+{
+    ex->retried = ex->hold_body = ex->deaf = false;
+    ex->r.status = 0;
+    ex->r.reason = ex->r.error_text = NULL;
+    ex->step = step_of(choose_member);
+}
+
 void request_reconnect(struct exchange *ex)
 {
-    ASSERT(connect_backend == steps[STEP_CONNECT].run);
-    ex->step = STEP_CONNECT;
+    ex->step = step_of(connect_backend);
     exchange_run(ex);
 }
 
@@ -411,7 +434,7 @@ static void restart(struct exchange *ex, const char *path)
     struct request *before = arena_copy(r->arena, r, sizeof(*r));
     const char *query = strchr(path, '?');
 
-    ASSERT(walk_locations == steps[STEP_WALK].run);
+    balance_release(ex);
     r->previous = before;
     r->redirect = NULL;
     r->uri = query ? arena_strndup(r->arena, path, (size_t)(query - path)) : path;
@@ -425,7 +448,7 @@ static void restart(struct exchange *ex, const char *path)
     r->status = 0;
     r->out = (struct http_fields){ 0 };
     request_rename_env(r);
-    ex->step = STEP_WALK;
+    ex->step = step_of(walk_locations);
 }
 
 /* ErrorDocument /path, as ap_die does: a GET without a body through the same site. */

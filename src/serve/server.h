@@ -173,6 +173,7 @@ struct exchange {
     bool chunked;       /* the reply goes out in chunks */
     bool http_continue; /* the client waits for a 100 */
     /* the backend */
+    struct balance *balance; /* of a balancer: its member, the attempts; NULL */
     struct connect *connect; /* while a connection is made */
     struct upstream *upstream;
     bool retried;
@@ -197,8 +198,9 @@ bool exchange_waits_for_client(const struct exchange *ex);
 /* request.c */
 enum step_result request_step(struct exchange *ex); /* runs the step it stands at */
 enum step_result request_decide(struct exchange *ex,
-                                int status);              /* what a module's status, or its redirect, leads to */
-void request_reconnect(struct exchange *ex);              /* from the connect on, with a fresh connection */
+                                int status);    /* what a module's status, or its redirect, leads to */
+void request_choose_again(struct exchange *ex); /* stands at the choice of a balancer's member now: STEP_AGAIN */
+void request_reconnect(struct exchange *ex);    /* from the connect on, with a fresh connection */
 void request_show(struct exchange *ex, const char *path); /* ErrorDocument: GET path instead, from the walk on */
 
 /* offload.c: a step that may block. The result of a step: STEP_WAIT, then request_decide goes on with work's status; or

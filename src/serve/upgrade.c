@@ -1,6 +1,6 @@
 /* The handshake's two gates, and the hand-over from an exchange to a tunnel. Nothing of the client's is forwarded
  * before the backend's 101 stood the test; bytes that came early are kept and go first. */
-#include "server.h"
+#include "balance.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +9,7 @@
 struct passage {
     struct worker *worker;
     struct origin *origin;
+    struct proxy_share *member; /* of a balancer: one tunnel more there; or NULL */
     struct access_record *record;
     struct log_sink *sink; /* the site's error log */
     struct log_levels levels;
@@ -119,6 +120,7 @@ static void on_tunnel_end(void *owner, const struct tunnel_report *r)
                     r->lasted_ms * 1000, loop_wall_us(p->worker->loop), aborted);
     log_sink_drop(p->sink);
     origin_release(p->origin);
+    balance_tunnel_over(p->member);
     worker_check_drained(p->worker);
     free(p);
 }
@@ -134,6 +136,7 @@ static struct passage *new_passage(struct exchange *ex)
 
     p->worker = ex->worker;
     p->origin = ex->upstream->origin;
+    p->member = balance_keep(ex);
     p->sink = log_sink_again(log->sink);
     p->levels = log->levels;
     p->record = logs_prepare(&ex->r);

@@ -110,9 +110,8 @@ SSL_SNIPPETS = [
     "<Location />\nProtocols http/1.1\n</Location>",
 ]
 # Weir says no where Apache does not: what it would have to do is not built, or not what Weir is.
-REFUSED = ["ProxyRequests On", "ProxyPass / balancer://pool/", "ProxyBlock example.com",
-           "ProxyRemote * http://p:3128", "ProxyDomain .example.com", "NoProxy 10.0.0.0/8", "BalancerGrowth 3", "BalancerInherit Off",
-           "BalancerPersist On", "<Proxy balancer://p>\nBalancerMember http://h/\n</Proxy>", "ProxyPass / http://h/ mapping=encoded"]
+REFUSED = ["ProxyRequests On", "ProxyBlock example.com",
+           "ProxyRemote * http://p:3128", "ProxyDomain .example.com", "NoProxy 10.0.0.0/8", "ProxyPass / http://h/ mapping=encoded"]
 SSL_REFUSED = ["SSLEngine optional", "SSLFIPS on", "SSLInsecureRenegotiation on", "SSLOCSPEnable on", "SSLOCSPDefaultResponder http://h/",
                "SSLSRPUnknownUserSeed x", "SSLCertificateFile pkcs11:x", "<Location />\nSSLCipherSuite HIGH\n</Location>",
                "<Location />\nSSLRequire \"x\" in PeerExtList(\"1.2.3\")\n</Location>", "<Location />\nSSLVerifyDepth 0\n</Location>"]
