@@ -294,7 +294,8 @@ const struct proxy_place *proxy_place_of(const struct place *p);
 struct proxy_target {
     const struct proxy_worker *worker;     /* NULL: no worker of that name, the generic reverse one (no pooling) */
     const struct proxy_balancer *balancer; /* whose member the worker is to be; NULL */
-    struct span member_path;               /* with it: path and query that follow the member's name */
+    const char *member_path;               /* with it: what follows a member's name, after the slash, not encoded */
+    const char *balancer_path;             /* with it: the path there and the query, encoded: a session may be in it */
     const char *url;                       /* "ws://h:3000/chat?x", canonical */
     const char *scheme, *host, *unix_path; /* host without brackets */
     int port;

@@ -83,7 +83,7 @@ struct proxy_netloc { /* "//host:port/path" in parts */
 const char *proxy_split_netloc(struct arena *a, const char *text, struct proxy_netloc *n); /* NULL or what is wrong */
 /* Canonicalises r->proxy->url and takes it apart; 0 or a status. */
 int proxy_canonicalise(struct request *r);
-void proxy_set_member_url(struct request *r);
+int proxy_set_member_url(struct request *r);
 
 /* ---- proxy_reverse.c ---------------------------------------------------------------------------- */
 

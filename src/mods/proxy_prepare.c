@@ -260,7 +260,9 @@ int proxy_use_member(struct request *r, const struct proxy_worker *member)
     t->worker = member;
     t->unix_path = member->unix_path;
     t->upgrade = t->tls = t->tunnel_only = t->awaits_continue = false;
-    proxy_set_member_url(r);
+    int status = proxy_set_member_url(r);
+    if (status)
+        return status;
     REQUEST_LOG(r, LOG_PROXY_BALANCER, LEVEL_DEBUG, 1172, "%s: worker (%s) rewritten to %s", t->balancer->name,
                 member->name, t->url);
     return begin_handler(r);

@@ -38,8 +38,7 @@ const char *proxy_session_in_cookie(struct arena *a, const char *cookies, const 
 
 static const char *find_value(const struct request *r, const struct proxy_balancer *b, const char **name)
 {
-    const char *url = arena_span(r->arena, r->proxy->member_path);
-    const char *value = proxy_session_in_url(r->arena, url, b->parameter, b->semicolon);
+    const char *value = proxy_session_in_url(r->arena, r->proxy->balancer_path, b->parameter, b->semicolon);
 
     *name = b->parameter;
     if (!value) {

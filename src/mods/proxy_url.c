@@ -133,26 +133,36 @@ static char *take_scheme(struct request *r, size_t n)
     return scheme;
 }
 
-/* Of a balancer's member: its own name, and the path that was mapped to the balancer. */
-void proxy_set_member_url(struct request *r)
+/* Of a balancer's member: its own path and then the one that was mapped to the balancer, encoded together. */
+int proxy_set_member_url(struct request *r)
 {
     struct proxy_target *t = r->proxy;
     const struct proxy_worker *w = t->worker;
-    const char *path = strchr(w->name + strlen(w->scheme) + 3, '/');
+    const char *own = strchr(w->name + strlen(w->scheme) + 3, '/'), *path;
     struct proxy_netloc net = { .host = w->host, .port = w->port_written ? w->port : 0 };
+    int status =
+        build_path(r, own ? arena_concat(r->arena, own + 1, "/", t->member_path, NULL) : t->member_path, &path);
 
+    if (!is_http_like(w->scheme)) {
+        REQUEST_LOG(r, LOG_PROXY, LEVEL_ERROR, 934, "all workers are busy.  Unable to serve %s%s", t->balancer->name,
+                    t->balancer_path);
+        return 503;
+    }
     t->scheme = w->scheme;
-    set_url(r, &net, arena_concat(r->arena, path ? path : "", arena_span(r->arena, t->member_path), NULL));
+    if (!status)
+        set_url(r, &net, path);
+    return status;
 }
 
 static int find_balancer(struct request *r, const struct proxy_netloc *net)
 {
     struct proxy_target *t = r->proxy;
-    const char *path, *name = arena_concat(r->arena, "balancer://", net->host, NULL);
+    const char *path = NULL, *name = arena_concat(r->arena, "balancer://", net->host, NULL);
     int status = build_path(r, net->path, &path);
 
     t->balancer = proxy_balancer_find(&proxy_site_of(r->site)->balancers, name);
-    t->member_path = span_of(path);
+    t->member_path = net->path;
+    t->balancer_path = path;
     return status;
 }
 

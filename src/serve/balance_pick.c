@@ -40,7 +40,7 @@ static void retry(const struct pick *p, const struct proxy_worker *w)
         return;
     if (w->status & WORKER_STOPPED) {
         say_retry(p, w, 3305, "Won't retry worker");
-    } else if ((w->status & WORKER_IGNORES_ERRORS) || p->now_ms > w->share->error_ms + (uint64_t)w->retry_s * 1000) {
+    } else if ((w->status & WORKER_IGNORES_ERRORS) || p->now_ms >= w->share->error_ms + (uint64_t)w->retry_s * 1000) {
         w->share->in_error = false;
         say_retry(p, w, 932, "worker for");
     } else {
