@@ -1,0 +1,61 @@
+"""httpd's command line: what the options print and how they end, the same under apache2 and under Weir."""
+import os
+import re
+import subprocess
+
+import pytest
+
+from apache import APACHE, preamble, second_server
+
+HOSTS = """DocumentRoot /tmp
+<VirtualHost *:65000>
+ServerName one.example
+ServerAlias *.one.example o.example
+</VirtualHost>
+<VirtualHost *:65000>
+ServerName two.example
+</VirtualHost>
+<VirtualHost 127.0.0.1:65000 [::1]:80 _default_:443>
+ServerName three.example:8080
+</VirtualHost>
+<VirtualHost *:*>
+ServerName four
+</VirtualHost>
+Include more.conf
+"""
+OPTIONS = [
+    "-t", "-S", "-M", "-tS", "-t -M", "-t -D DUMP_VHOSTS", "-t -D DUMP_RUN_CFG", "-t -D DUMP_INCLUDES", "-D DUMP_INCLUDES", "-t -D DUMP_MODULES",
+    "-t -D DUMP_MODULES -D DUMP_VHOSTS", "-D DUMP_RUN_CFG -t", "-T -t", "-t -D DUMP_CERTS", "-S -k stop", "-t -D X", "-t -e error",
+    "-t -c Colour", "-t -C Colour", "-t -c Timeout", "-C ServerName -t", "-t -d /nonexistent", "-t -E ERRORS", "-k stop", "-k graceful-stop",
+]
+MISUSED = ["-z", "-f", "extra", "-e loud", "-e", "-D"]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    d = tmp_path_factory.mktemp("command")
+    (d / "more.conf").write_text("ServerAdmin x@y\n")
+    (d / "server.conf").write_text(preamble(str(d), 65000) + HOSTS)
+    return str(d)
+
+
+def run(program, folder, words):
+    words = words.replace("ERRORS", os.path.join(folder, "errors")).split()
+    command = [program, *words] if "-f" in words else [program, "-f", os.path.join(folder, "server.conf"), *words]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=60)
+    text = re.sub(r"(?m)^(Mutex .*|User: .*|Group: .*)\n", "", done.stdout)  # Weir has no mutex
+    text = re.sub(r"^(httpd \(no pid file\)|weir \(\S+\))", "PROGRAM", text)
+    return done.returncode, text, re.sub(r"\b(apache2|weir)\b", "PROGRAM", done.stderr)
+
+
+@pytest.mark.parametrize("words", OPTIONS)
+def test_an_option_says_the_same(folder, words):
+    assert run(second_server(), folder, words) == run(APACHE, folder, words)
+
+
+@pytest.mark.parametrize("words", MISUSED)
+def test_misuse_is_said_alike_and_fails(folder, words):
+    (weir, _, weir_said), (apache, _, apache_said) = run(second_server(), folder, words), run(APACHE, folder, words)
+    assert weir == apache == 1
+    assert [l for l in weir_said.splitlines() if " -- " in l] == [l for l in apache_said.splitlines() if " -- " in l]
+    assert "-D name" in weir_said
