@@ -186,10 +186,33 @@ struct http_proxy_fault {
 enum http_parse http_parse_proxy_header(struct span in, struct http_proxy_peer *peer, size_t *used,
                                         struct http_proxy_fault *fault);
 
+/* ---- parts and conditions: range.c, conditional.c ------------------------------------------------- */
+
+struct http_range {
+    uint64_t first, last; /* both included */
+};
+struct http_ranges {
+    struct http_range *items; /* in the arena, merged, in the order asked for */
+    unsigned n, cap;
+    unsigned overlaps, reversals; /* as MaxRangeOverlaps and MaxRangeReversals count them */
+    uint64_t sum;                 /* bytes of all */
+};
+enum http_ranges_result { HTTP_RANGES_NONE /* all of it */, HTTP_RANGES_SOME, HTTP_RANGES_BEYOND /* 416 */ };
+/* A Range field on length bytes. What is malformed, of another unit, or larger than the whole is as if not asked. */
+enum http_ranges_result http_parse_ranges(struct arena *a, struct span field, uint64_t length, struct http_ranges *out);
+struct http_validators {   /* of what would be sent */
+    const char *etag;      /* with its quotes; NULL none */
+    int64_t modified, now; /* seconds; now: the answer's Date, or the request's begin */
+};
+/* If-Match, If-Unmodified-Since, If-None-Match, If-Modified-Since, If-Range: 0, 304 or 412. get: GET or HEAD. */
+int http_conditions(struct arena *a, const struct http_fields *request, bool get, const struct http_validators *is);
+bool http_range_applies(struct arena *a, const struct http_fields *request, const struct http_validators *is);
+
 /* ---- words ------------------------------------------------------------------------------------------ */
 
 const char *http_reason(int status); /* "Not Found"; "Unknown Reason" for codes without a text */
 bool http_is_token(struct span s);
+int64_t http_parse_date(struct span s);          /* seconds; 0 when it is none */
 size_t http_date(int64_t seconds, char out[32]); /* "Sun, 06 Nov 1994 08:49:37 GMT" */
 bool http_registered_method(struct span m);      /* those httpd itself registers at start, without mod_dav's two */
 
