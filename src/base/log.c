@@ -34,6 +34,9 @@ static const char *const module_names[LOG_MODULES] = {
     [LOG_MPM_EVENT] = "mpm_event",
     [LOG_REQTIMEOUT] = "reqtimeout",
     [LOG_REMOTEIP] = "remoteip",
+    [LOG_FILTER] = "filter",
+    [LOG_DEFLATE] = "deflate",
+    [LOG_BROTLI] = "brotli",
     [LOG_SO] = "so",
     [LOG_UNIXD] = "unixd",
 };

@@ -44,6 +44,9 @@ enum log_module { /* those that speak; the names are in log_module_name */
                   LOG_MPM_EVENT,
                   LOG_REQTIMEOUT,
                   LOG_REMOTEIP,
+                  LOG_FILTER,
+                  LOG_DEFLATE,
+                  LOG_BROTLI,
                   LOG_SO,
                   LOG_UNIXD,
                   LOG_MODULES

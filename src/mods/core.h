@@ -28,6 +28,9 @@ conf_set_fn core_set_options, core_set_override, core_set_override_list, core_se
 bool files_climb(const char *path); /* has a ".." segment */
 void core_merge_options(struct core_options *under, const struct core_options *over);
 
+/* filter.c */
+conf_set_fn filter_set_output;
+
 /* core_log.c */
 conf_set_fn core_set_error_log_format, core_set_log_level;
 void core_merge_levels(struct log_levels *merged, const struct log_levels *base, const struct log_levels *over);

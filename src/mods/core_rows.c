@@ -87,6 +87,8 @@ const struct directive core_directives[] = {
       PLACE_SLOT(SLOT_LIST, struct core_place, error_documents), "Change responses for HTTP errors" },
     { "SetHandler", ANYWHERE, ARGS_1, core_set_handler, PLACE(handler),
       "a handler name that overrides any other configured handler", CONF_WORKS, WHY_ROUTES },
+    { "SetOutputFilter", ANYWHERE, ARGS_1, filter_set_output, PLACE(output_filters),
+      "filter (or ; delimited list of filters) to be run on the request content" },
     { "LimitRequestBody", ANYWHERE, ARGS_1, core_set_limit_body, PLACE(limit_body),
       "Limit (in bytes) on maximum size of request message body" },
     { "UseCanonicalName", IN_ANY | IN_LIMIT, ARGS_1, core_set_canonical_name, PLACE(canonical_name),
@@ -234,7 +236,6 @@ const struct directive core_directives[] = {
     INERT("ServerPath", IN_SITES, ARGS_1, "The pathname the server can be reached at",
           "hosts are told apart by their names / ホストは名前で区別します"),
     /* Refused. */
-    REFUSED("SetOutputFilter", ANYWHERE, WHY_ANSWERS),
     REFUSED("SetInputFilter", ANYWHERE, WHY_ANSWERS),
     REFUSED("ChrootDir", IN_SITES, WHY_GUARDS),
     REFUSED("RegexDefaultOptions", IN_SITES,

@@ -54,8 +54,6 @@ NAMED(mime, "mod_mime.c", mime_directives);
 NAMED(setenvif, "mod_setenvif.c", setenvif_directives);
 NAMED(headers, "mod_headers.c", headers_directives);
 NAMED(rewrite, "mod_rewrite.c", rewrite_directives);
-NAMED(filter, "mod_filter.c", filter_directives);
-NAMED(deflate, "mod_deflate.c", deflate_directives);
 NAMED(expires, "mod_expires.c", expires_directives);
 NAMED(autoindex, "mod_autoindex.c", autoindex_directives);
 NAMED(negotiation, "mod_negotiation.c", negotiation_directives);
@@ -102,6 +100,7 @@ const struct module *const all_modules[] = {
     &rewrite_module,
     &filter_module,
     &deflate_module,
+    &brotli_module,
     &expires_module,
     &autoindex_module,
     &negotiation_module,

@@ -164,7 +164,8 @@ struct core_place {
     int has_levels;             /* a section wrote some */
     int64_t limit_body;         /* LimitRequestBody; 0 none */
     int canonical_name, signature;
-    const char *handler; /* SetHandler; NULL none */
+    const char *handler;        /* SetHandler; NULL none */
+    const char *output_filters; /* SetOutputFilter: names with ";" between; NULL none */
     struct core_options options;
     int override;      /* AllowOverride: 0 None; httpd looks for .htaccess where nothing was written, too */
     int override_list; /* AllowOverrideList names some */
@@ -348,6 +349,18 @@ int proxy_build_head(struct request *r, const struct http_body *body, bool reuse
  * then for the final one. */
 int proxy_take_head(struct request *r, const struct http_response_head *h);
 bool proxy_overrides_error(const struct request *r, int status); /* ProxyErrorOverride */
+
+/* ---- filter.c, compress.c, deflate.c, brotli.c: output filters ----------------------------------------------------
+ */
+
+enum coder_flush { CODER_MORE, CODER_FLUSH /* all so far is to be readable */, CODER_END };
+struct coder { /* what an answer's body goes through; lives as long as the request's arena */
+    void (*code)(struct coder *c, struct span in, enum coder_flush flush, struct buf *out);
+};
+/* What the filters of r->place make of the answer whose head is r->status and r->out: NULL, or how its body is coded,
+ * its fields changed accordingly. body: its bytes when they are known, UINT64_MAX else. */
+struct coder *filter_choose(struct request *r, uint64_t body);
+extern struct module filter_module, deflate_module, brotli_module;
 
 /* ---- pages.c: answers that Weir itself gives --------------------------------------------------------------- */
 

@@ -27,34 +27,6 @@ const struct directive rewrite_directives[] = {
     { 0 },
 };
 
-const struct directive filter_directives[] = {
-    REFUSED("AddOutputFilterByType", ANYWHERE, WHY_ANSWERS),
-    REFUSED("FilterChain", ANYWHERE, WHY_ANSWERS),
-    REFUSED("FilterDeclare", ANYWHERE, WHY_ANSWERS),
-    REFUSED("FilterProtocol", ANYWHERE, WHY_ANSWERS),
-    REFUSED("FilterProvider", ANYWHERE, WHY_ANSWERS),
-    REFUSED("FilterTrace", IN_ANY, WHY_ANSWERS),
-    { 0 },
-};
-
-const struct directive deflate_directives[] = {
-    INERT("DeflateAlterEtag", IN_SITES, ARGS_1,
-          "Set how mod_deflate should modify ETAG response headers: 'AddSuffix' (default), 'NoChange' (2.2.x "
-          "behavior), 'Remove'",
-          WHY_FILTERS),
-    INERT("DeflateBufferSize", IN_SITES, ARGS_1, "Set the Deflate Buffer Size", WHY_FILTERS),
-    INERT("DeflateCompressionLevel", IN_SITES, ARGS_1, "Set the Deflate Compression Level (1-9)", WHY_FILTERS),
-    INERT("DeflateFilterNote", IN_SITES, ARGS_12, "Set a note to report on compression ratio", WHY_FILTERS),
-    INERT("DeflateInflateLimitRequestBody", ANYWHERE, ARGS_1, "Set a limit on size of inflated input", WHY_FILTERS),
-    INERT("DeflateInflateRatioBurst", ANYWHERE, ARGS_1,
-          "Set the maximum number of following inflate ratios above limit (default: 3)", WHY_FILTERS),
-    INERT("DeflateInflateRatioLimit", ANYWHERE, ARGS_1,
-          "Set the inflate ratio limit above which inflation is aborted (default: 200)", WHY_FILTERS),
-    INERT("DeflateMemLevel", IN_SITES, ARGS_1, "Set the Deflate Memory Level (1-9)", WHY_FILTERS),
-    INERT("DeflateWindowSize", IN_SITES, ARGS_1, "Set the Deflate window size (1-15)", WHY_FILTERS),
-    { 0 },
-};
-
 const struct directive expires_directives[] = {
     OFF_ONLY("ExpiresActive", ANYWHERE, ARGS_FLAG, "Limited to 'on' or 'off'", WHY_ANSWERS),
     INERT("ExpiresByType", ANYWHERE, ARGS_2, "a MIME type followed by an expiry date code", WHY_FILTERS),

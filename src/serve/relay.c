@@ -265,6 +265,8 @@ bool relay_response(struct exchange *ex)
     }
     if (ex->upstream && !buf_len(&ex->upstream->in))
         buf_release(&ex->upstream->in);
+    if (wait) /* an event stream, a long poll: what came is not to lie in a coder */
+        sink_push(ex);
     if (client_flush(ex->client) < 0) {
         exchange_abort(ex);
         return false;

@@ -41,14 +41,15 @@ static bool has_no_body(const struct exchange *ex)
 /* How the client learns where the body ends: chosen here, once. */
 static void choose_framing(struct exchange *ex, struct buf *out)
 {
+    enum http_framing framing = ex->coder ? HTTP_UNTIL_CLOSE : ex->answer_body.framing;
     const struct http_fields *fields = &ex->r.out;
     struct span length = http_fields_get(fields, "Content-Length");
 
-    if (length.p && ex->r.status != 204 && (has_no_body(ex) || ex->answer_body.framing == HTTP_LENGTH))
+    if (length.p && ex->r.status != 204 && (has_no_body(ex) || framing == HTTP_LENGTH))
         add_field(out, SPAN("Content-Length"), length);
-    if (has_no_body(ex) || ex->answer_body.framing == HTTP_LENGTH)
+    if (has_no_body(ex) || framing == HTTP_LENGTH)
         return;
-    if (ex->answer_body.framing == HTTP_NO_BODY) {
+    if (framing == HTTP_NO_BODY) {
         add_field(out, SPAN("Content-Length"), SPAN("0"));
     } else if (ex->r.head.version >= 11) {
         ex->chunked = true;
@@ -125,6 +126,14 @@ void reply_head(struct exchange *ex)
     add_connection(ex, out);
     buf_adds(out, "\r\n");
     ex->r.bytes_out += buf_len(out) - before;
+}
+
+/* ---- what modules change ---- */
+
+int reply_edit(struct exchange *ex)
+{
+    sink_choose(ex);
+    return 0;
 }
 
 /* ---- our own ---- */

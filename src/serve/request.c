@@ -356,7 +356,9 @@ static enum step_result edit_answer(struct exchange *ex)
     status = proxy_take_head(r, &ex->answer);
     if (!status && !proxy_overrides_error(r, r->status)) {
         keep_first_status(r);
-        return STEP_NEXT;
+        status = reply_edit(ex);
+        if (!status)
+            return STEP_NEXT;
     }
     r->status = status ? status : r->status;
     upstream_close(ex->upstream);

@@ -169,9 +169,11 @@ struct exchange {
     bool answer_seen;
     unsigned interim; /* 1xx answers so far */
     enum reply_state reply;
-    bool keep;          /* the client connection takes another request */
-    bool chunked;       /* the reply goes out in chunks */
-    bool http_continue; /* the client waits for a 100 */
+    bool keep;           /* the client connection takes another request */
+    bool chunked;        /* the reply goes out in chunks */
+    struct coder *coder; /* what its body goes through first; NULL */
+    bool unflushed;      /* the coder may hold something back */
+    bool http_continue;  /* the client waits for a 100 */
     /* the backend */
     struct balance *balance; /* of a balancer: its member, the attempts; NULL */
     struct connect *connect; /* while a connection is made */
@@ -210,11 +212,17 @@ enum step_result exchange_offload(struct exchange *ex, int (*work)(struct reques
 bool offload_leave(struct exchange *ex); /* the client of an exchange that is away left: true when it is back by that */
 
 /* reply.c: heads and answers of our own */
+/* What modules change in the head of an answer that is no error page, be it a backend's, a file's or our own; comes
+ * before reply_head. 0, or 500: then nothing of the head is left. */
+int reply_edit(struct exchange *ex);
 void reply_head(struct exchange *ex);       /* status line and fields of ex->r into client->out; framing chosen */
 const char *reply_own(struct exchange *ex); /* a whole answer for r.status; or a local path to redirect to */
 void reply_interim(struct exchange *ex, const struct http_response_head *h);
 /* sink.c: an answer's body, whatever its source, framed for the client; a body may be dropped there (HEAD) */
 void sink_write(struct exchange *ex, struct span payload);
+void sink_choose(struct exchange *ex);         /* its filters, and what they change in the head */
+void sink_push(struct exchange *ex);          /* no more for now: all so far is to reach the client */
+bool sink_is_plain(const struct exchange *ex); /* bytes go out as they are, so that a file may use sendfile */
 void sink_end(struct exchange *ex, const struct http_fields *trailers);   /* the whole reply is in client->out then */
 void chunk_add(struct buf *out, struct span payload);                     /* the payload as one chunk */
 void chunk_add_last(struct buf *out, const struct http_fields *trailers); /* less what must not follow a body */

@@ -55,12 +55,12 @@ void chunk_add_last(struct buf *out, const struct http_fields *trailers)
     buf_adds(out, "\r\n");
 }
 
-void sink_write(struct exchange *ex, struct span payload)
+static void put(struct exchange *ex, struct span payload)
 {
     struct buf *out = &ex->client->out;
     size_t before = buf_len(out);
 
-    if (!payload.n || ex->r.header_only)
+    if (!payload.n)
         return;
     if (ex->chunked)
         chunk_add(out, payload);
@@ -70,12 +70,56 @@ void sink_write(struct exchange *ex, struct span payload)
     ex->r.body_out += payload.n;
 }
 
+static void code(struct exchange *ex, struct span payload, enum coder_flush how)
+{
+    struct buf coded = { 0 };
+
+    ex->coder->code(ex->coder, payload, how, &coded);
+    put(ex, buf_span(&coded));
+    buf_release(&coded);
+    ex->unflushed = how == CODER_MORE;
+}
+
+/* A HEAD or a 304 tells what the whole answer would be, and has no body to code. */
+void sink_choose(struct exchange *ex)
+{
+    const struct http_body *body = &ex->answer_body;
+    uint64_t known = body->framing == HTTP_LENGTH ? body->left : body->framing == HTTP_NO_BODY ? 0 : UINT64_MAX;
+    struct coder *coder = filter_choose(&ex->r, known);
+
+    ex->coder = ex->r.header_only || ex->r.status == 304 ? NULL : coder;
+}
+
+bool sink_is_plain(const struct exchange *ex)
+{
+    return !ex->coder && !ex->chunked && !ex->r.header_only;
+}
+
+void sink_write(struct exchange *ex, struct span payload)
+{
+    if (!payload.n || ex->r.header_only)
+        return;
+    if (ex->coder)
+        code(ex, payload, CODER_MORE);
+    else
+        put(ex, payload);
+}
+
+void sink_push(struct exchange *ex)
+{
+    if (ex->coder && ex->unflushed)
+        code(ex, (struct span){ 0 }, CODER_FLUSH);
+}
+
 void sink_end(struct exchange *ex, const struct http_fields *trailers)
 {
     struct buf *out = &ex->client->out;
-    size_t before = buf_len(out);
+    size_t before;
 
     ex->r.trailers_out = *trailers;
+    if (ex->coder && !ex->r.header_only)
+        code(ex, (struct span){ 0 }, CODER_END);
+    before = buf_len(out);
     if (ex->chunked)
         chunk_add_last(out, trailers);
     ex->r.bytes_out += buf_len(out) - before;
