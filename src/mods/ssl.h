@@ -80,9 +80,9 @@ const struct ssl_place *ssl_place_of(const struct place *p);
 /* Access: SSLRequireSSL (AH02219), a place's SSLVerifyClient require (AH02262, AH02263), SSLUserName, SSLRequire
  * (AH02229, AH02265): 0 or 403; before authz_check. */
 int ssl_check(struct request *r);
-/* Does the place ask for more of the client than the handshake did? Then a certificate is to be asked for before
- * ssl_check. */
-bool ssl_wants_certificate(const struct request *r);
+/* Over TLS: does the place, or the site where it says nothing, ask for more of the client than the handshake for that
+ * other site did? Then a certificate would have to be asked for before ssl_check. */
+bool ssl_wants_certificate(const struct request *r, const struct site *handshake);
 /* HTTPS, SSL_TLS_SNI and what SSLOptions exports into r->env: after env_fixup. */
 void ssl_fixup(struct request *r);
 /* What must be so of a backend's certificate: SSLProxyCheckPeerName and SSLProxyCheckPeerCN with their defaults. */

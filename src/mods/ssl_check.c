@@ -25,11 +25,11 @@ static bool has_no_certificate(const struct request *r)
     return !verdict.n || span_eq(verdict, SPAN("NONE"));
 }
 
-bool ssl_wants_certificate(const struct request *r)
+bool ssl_wants_certificate(const struct request *r, const struct site *handshake)
 {
-    int needed = ssl_place_of(r->place)->verify, agreed = ssl_site_of(r->site)->verify.mode;
+    int place = ssl_place_of(r->place)->verify, needed = place < 0 ? ssl_site_of(r->site)->verify.mode : place;
 
-    return r->peer->tls && !at_least(needed, agreed) && has_no_certificate(r);
+    return !at_least(needed, ssl_site_of(handshake)->verify.mode) && has_no_certificate(r);
 }
 
 /* What a place or the site requires must be so by now, whichever site the handshake was for. */

@@ -7,6 +7,7 @@
 #include <pwd.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* "name" or "#id". */
@@ -74,9 +75,14 @@ struct paths {
     struct vec all;
 };
 
+/* Folders are not opened by anybody else: what is in them has to be User's to read. */
 static void add_file(void *arg, const char *path)
 {
     struct paths *p = arg;
+    struct stat st;
+
+    if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
+        return;
     vec_add(p->arena, &p->all, (void *)path);
 }
 

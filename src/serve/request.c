@@ -203,7 +203,7 @@ static enum step_result map_and_walk(struct exchange *ex)
 /* A certificate is asked for in the handshake only: what a place wants beyond it is refused, not waited for. */
 static enum step_result check_tls(struct exchange *ex)
 {
-    if (ssl_wants_certificate(&ex->r)) {
+    if (ex->r.peer->tls && ssl_wants_certificate(&ex->r, ex->client->tls_site)) {
         REQUEST_LOG(&ex->r, LOG_SSL, LEVEL_ERROR, 10158,
                     "cannot perform post-handshake authentication / 接続後の証明書要求には対応していません");
         return request_decide(ex, 403);

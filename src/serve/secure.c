@@ -8,10 +8,7 @@ static struct tls_context *choose(void *ctx, const char *sni)
     const struct site *site = site_choose(c->choice, sni, c->peer.local_port);
     struct tls_context *t = tls_sites_of(c->epoch->tls, site);
 
-    if (!sni && ssl_site_of(c->site)->strict_sni)
-        c->tls_site = c->site; /* said with the first request: 403 */
-    else
-        c->tls_site = t ? site : c->site;
+    c->tls_site = !sni && ssl_site_of(c->site)->strict_sni ? c->site /* said with the first request: 403 */ : site;
     return t ? t : tls_sites_of(c->epoch->tls, c->site);
 }
 
@@ -26,11 +23,13 @@ struct stream *secure_accept(struct client *c, int fd, struct tls_context *t, vo
 /* "Speaking plain HTTP to an SSL-enabled server port": the 400 page in plain text, as httpd does. */
 static void answer_plain(struct client *c)
 {
-    static const struct http_fault plain = { .status = 400,
-                                             .ah = 1996,
-                                             .level = LEVEL_INFO,
-                                             .reason = "SSL handshake failed: HTTP spoken on HTTPS port; trying to send HTML error page",
-                                             .note = "You're speaking plain HTTP to an SSL-enabled server port." };
+    static const struct http_fault plain = {
+        .status = 400,
+        .ah = 1996,
+        .level = LEVEL_INFO,
+        .reason = "SSL handshake failed: HTTP spoken on HTTPS port; trying to send HTML error page",
+        .note = "You're speaking plain HTTP to an SSL-enabled server port."
+    };
 
     c->stream = stream_tls_to_plain(c->stream, c->stream->on_ready, c);
     c->tls_site = NULL;
@@ -45,7 +44,8 @@ static void say_failed(struct client *c)
     char text[256];
 
     if (tls_fault(c->stream) == TLS_ENDED) {
-        LOG_AT(&c->site->log, LOG_SSL, LEVEL_INFO, 2006, 0, c->peer.text, "SSL handshake stopped: connection was closed");
+        LOG_AT(&c->site->log, LOG_SSL, LEVEL_INFO, 2006, 0, c->peer.text,
+               "SSL handshake stopped: connection was closed");
         return;
     }
     LOG_AT(&c->site->log, LOG_SSL, LEVEL_INFO, tls_fault_ah(c->stream), 0, c->peer.text,
@@ -86,11 +86,14 @@ static bool same_files(const struct vec *a, const struct vec *b)
     return true;
 }
 
-static bool same_verification(const struct ssl_site *a, const struct ssl_site *b)
+static bool same_verification(const struct ssl_site *one, const struct ssl_site *other)
 {
-    return a->verify.mode == b->verify.mode && a->verify.depth == b->verify.depth &&
-           same_text(a->verify.ca_file, b->verify.ca_file) && same_text(a->verify.ca_path, b->verify.ca_path) &&
-           same_text(a->verify.crl_file, b->verify.crl_file) && same_text(a->verify.crl_path, b->verify.crl_path);
+    const struct ssl_verify *a = &one->verify, *b = &other->verify;
+
+    return a->mode == b->mode && a->depth == b->depth && a->crl == b->crl && a->crl_missing_ok == b->crl_missing_ok &&
+           same_text(a->ca_file, b->ca_file) && same_text(a->ca_path, b->ca_path) &&
+           same_text(a->crl_file, b->crl_file) && same_text(a->crl_path, b->crl_path) &&
+           same_text(one->ca_names_file, other->ca_names_file) && same_text(one->ca_names_path, other->ca_names_path);
 }
 
 /* SSLVHostSNIPolicy: may what was agreed for one site serve another? */
@@ -100,7 +103,7 @@ static bool compatible(const struct site *one, const struct site *other)
 
     switch (b->sni_policy) {
     case SSL_SNI_INSECURE: return true;
-    case SSL_SNI_AUTHONLY: return same_verification(a, b);
+    case SSL_SNI_AUTHONLY: return a->engine && b->engine && same_verification(a, b);
     case SSL_SNI_STRICT: return false;
     default: break;
     }
@@ -137,9 +140,8 @@ int secure_check_site(struct client *c, const struct site *asked, const char *ho
         return 0;
     LOG_AT(&asked->log, LOG_SSL, LEVEL_ERROR, 2032, 0, c->peer.text,
            "Hostname %s %s and hostname %s provided via HTTP have no compatible SSL setup for policy '%s'",
-           sni ? sni : c->tls_site->server_name,
-           sni ? "provided via SNI" : "(default host as no SNI was provided)", host ? host : "(none)",
-           policy_name(ssl_site_of(asked)->sni_policy));
+           sni ? sni : c->tls_site->server_name, sni ? "provided via SNI" : "(default host as no SNI was provided)",
+           host ? host : "(none)", policy_name(ssl_site_of(asked)->sni_policy));
     return 421;
 }
 
