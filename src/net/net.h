@@ -122,6 +122,7 @@ struct stream {
     void *owner;
     unsigned char ready;   /* STREAM_* bits; READABLE and WRITABLE are cleared by EAGAIN (and by a short read) */
     bool connecting, shut; /* FIN sent */
+    bool drained;          /* a read emptied the socket, and no event has come since */
 };
 /* Takes the descriptor over (closed with the stream). It starts WRITABLE without a call, READABLE is told by one.
  * NULL with errno: the descriptor is closed then too. */
@@ -148,6 +149,27 @@ int stream_shutdown(struct stream *s); /* once; later calls do nothing */
 void stream_reset(struct stream *s);   /* close with RST: what was sent is not to be trusted (SO_LINGER 0) */
 /* Sends buf's bytes; consumes what went. 1 all gone, 0 some left, -1 errno. */
 int stream_flush(struct stream *s, struct buf *b);
+
+bool stream_is_plain(const struct stream *s); /* its bytes are the socket's: they may be peeked at and spliced */
+static inline bool stream_is_drained(const struct stream *s)
+{
+    return s->drained;
+}
+ssize_t stream_peek(struct stream *s, void *out, size_t n); /* of a plain one; as stream_read, and the bytes stay */
+
+/* ---- pipes: from a plain stream to another without a copy through our memory ---------------------------------- */
+
+#define PIPE_SIZE (256 * 1024)
+struct pipe;
+struct pipes; /* a pool, of one thread */
+struct pipes *pipes_new(unsigned most);
+void pipes_free(struct pipes *all);
+struct pipe *pipe_take(struct pipes *all); /* empty; NULL: as many are in use as there may be, or no descriptors */
+void pipe_give(struct pipes *all, struct pipe *p);                    /* with what is still in it, which is lost */
+size_t pipe_len(const struct pipe *p);                                /* bytes in it */
+ssize_t stream_splice_in(struct stream *s, struct pipe *p, size_t n); /* into an empty pipe; as stream_read */
+ssize_t stream_splice_out(struct stream *s,
+                          struct pipe *p); /* out of it; as stream_write. The descriptor is O_NONBLOCK */
 
 /* ---- names: c-ares in the loop ----------------------------------------------------------------------------- */
 

@@ -20,14 +20,16 @@ static bool set_option(int fd, int level, int name, int value)
     return setsockopt(fd, level, name, &value, sizeof(value)) == 0;
 }
 
-/* "::" takes IPv4 as well, whatever the machine's bindv6only says: httpd on Linux does so. */
+/* "::" takes IPv4 as well, whatever the machine's bindv6only says: httpd on Linux does so. Accepted sockets inherit
+ * TCP_NODELAY from here. */
 static bool set_listen_options(int fd, const struct addr *a)
 {
     if (!is_inet(a))
         return true;
     if (a->sa.sa_family == AF_INET6 && !set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 0))
         return false;
-    return set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1) && set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+    return set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1) && set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1) &&
+           set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1);
 }
 
 int sock_listen(const struct addr *a, int backlog)
@@ -54,8 +56,6 @@ int sock_accept(int fd, struct addr *peer)
         return -1;
     if (peer->len < sizeof(peer->sa.sa_family))
         peer->sa.sa_family = AF_UNIX;
-    if (is_inet(peer))
-        set_option(got, IPPROTO_TCP, TCP_NODELAY, 1);
     return got;
 }
 

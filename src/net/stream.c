@@ -15,15 +15,28 @@ static ssize_t tcp_read(struct stream *s, void *out, size_t n)
     while (got < 0 && errno == EINTR);
     if (got > 0) {
         /* A short read emptied the socket: what comes later is a new edge. Not so when the edge of the FIN was seen. */
-        if ((size_t)got < n && !(s->ready & (STREAM_EOF | STREAM_FAILED)))
+        s->drained = (size_t)got < n;
+        if (s->drained && !(s->ready & (STREAM_EOF | STREAM_FAILED)))
             s->ready &= ~STREAM_READABLE;
     } else if (got == 0) {
         s->ready |= n ? STREAM_EOF : 0;
+        s->drained = true;
     } else if (errno == EAGAIN) {
         s->ready &= ~STREAM_READABLE;
     } else {
         s->ready |= STREAM_FAILED;
     }
+    return got;
+}
+
+ssize_t stream_peek(struct stream *s, void *out, size_t n)
+{
+    ssize_t got;
+
+    ASSERT(stream_is_plain(s));
+    do
+        got = recv(s->watch.fd, out, n, MSG_DONTWAIT | MSG_PEEK);
+    while (got < 0 && errno == EINTR);
     return got;
 }
 
@@ -69,6 +82,11 @@ static void tcp_close(struct stream *s)
 
 static const struct stream_kind tcp_kind = { "tcp", tcp_read, tcp_write, tcp_shutdown, tcp_close };
 
+bool stream_is_plain(const struct stream *s)
+{
+    return s->kind == &tcp_kind;
+}
+
 /* A hang-up without an error is an end like another: unix peers that close send it along with their last bytes. */
 static unsigned bits_of(uint32_t events)
 {
@@ -98,6 +116,8 @@ static void on_event(struct watch *w, uint32_t events)
         s->connecting = false;
     }
     bool gained = (bits & ~s->ready) != 0 || (events & EPOLLERR);
+    if (events & EPOLLIN)
+        s->drained = false;
     s->ready |= (unsigned char)bits;
     if (gained)
         s->on_ready(s);

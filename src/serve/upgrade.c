@@ -11,12 +11,11 @@ struct passage {
     struct origin *origin;
     struct proxy_share *member; /* of a balancer: one tunnel more there; or NULL */
     struct access_record *record;
-    struct log_sink *sink; /* the site's error log */
+    struct log_sink *sink;      /* the site's error log */
+    uint32_t head_in, head_out; /* bytes of the two heads */
     struct log_levels levels;
-    uint64_t head_in, head_out; /* bytes of the two heads */
-    uint64_t idle_ms;
-    char client[48];
-    char url[];
+    uint16_t url; /* where it begins in the text */
+    char text[];  /* the client, NUL, the backend's URL */
 };
 
 static struct span upgrade_asked(const struct exchange *ex)
@@ -92,26 +91,27 @@ static void say_end(const struct passage *p, const struct tunnel_report *r)
 {
     struct log_target log = log_of(p);
     const char *who = r->who == TUNNEL_CLIENT ? "client" : "backend";
+    const char *url = p->text + p->url;
     double idle[2] = { (double)r->idle_ms[0] / 1000, (double)r->idle_ms[1] / 1000 };
 
     if (r->why == TUNNEL_IDLE)
-        LOG_AT(&log, LOG_PROXY, LEVEL_INFO, 0, 0, p->client,
+        LOG_AT(&log, LOG_PROXY, LEVEL_INFO, 0, 0, p->text,
                "tunnel to %s closed: nothing moved for %.0f s (Timeout/ProxyTimeout); %s silent longest (client %.0f "
                "s, backend %.0f s) / "
                "無通信のためトンネルを閉じました",
-               p->url, (double)p->idle_ms / 1000, who, idle[0], idle[1]);
+               url, (double)(idle[0] < idle[1] ? idle[0] : idle[1]), who, idle[0], idle[1]);
     else if (r->why == TUNNEL_CLIENT_ERROR || r->why == TUNNEL_BACKEND_ERROR)
-        LOG_AT(&log, LOG_PROXY, LEVEL_INFO, 0, r->os_error, p->client,
-               "tunnel to %s closed: %s failed after %.1f s / %s側の障害でトンネルを閉じました", p->url, who,
+        LOG_AT(&log, LOG_PROXY, LEVEL_INFO, 0, r->os_error, p->text,
+               "tunnel to %s closed: %s failed after %.1f s / %s側の障害でトンネルを閉じました", url, who,
                (double)r->lasted_ms / 1000, r->who == TUNNEL_CLIENT ? "クライアント" : "バックエンド");
     else
-        LOG_AT(&log, LOG_PROXY, LEVEL_DEBUG, 0, 0, p->client, "tunnel to %s closed: %s after %.1f s", p->url,
+        LOG_AT(&log, LOG_PROXY, LEVEL_DEBUG, 0, 0, p->text, "tunnel to %s closed: %s after %.1f s", url,
                tunnel_end_text(r->why), (double)r->lasted_ms / 1000);
 }
 
-static void on_tunnel_end(void *owner, const struct tunnel_report *r)
+void upgrade_on_end(void *passage, const struct tunnel_report *r)
 {
-    struct passage *p = owner;
+    struct passage *p = passage;
     bool aborted = r->why == TUNNEL_CLIENT_ERROR;
 
     say_end(p, r);
@@ -131,8 +131,9 @@ static struct passage *new_passage(struct exchange *ex)
 {
     const struct log_target *log = request_log(&ex->r);
     const struct proxy_target *t = ex->r.proxy;
+    size_t client = strlen(ex->r.client_text) + 1;
     size_t n = strlen(t->url) < 200 ? strlen(t->url) : 200; /* a hint for people, not a record */
-    struct passage *p = base_alloc(sizeof(*p) + n + 1);
+    struct passage *p = base_alloc(sizeof(*p) + client + n + 1);
 
     p->worker = ex->worker;
     p->origin = ex->upstream->origin;
@@ -140,11 +141,11 @@ static struct passage *new_passage(struct exchange *ex)
     p->sink = log_sink_again(log->sink);
     p->levels = log->levels;
     p->record = logs_prepare(&ex->r);
-    p->head_in = ex->r.bytes_in;
-    p->head_out = ex->r.bytes_out;
-    p->idle_ms = t->tunnel_idle_ms;
-    snprintf(p->client, sizeof(p->client), "%.47s", ex->r.client_text); /* [IPv6]:port fits */
-    memcpy(p->url, t->url, n);
+    p->head_in = (uint32_t)ex->r.bytes_in;
+    p->head_out = (uint32_t)ex->r.bytes_out;
+    p->url = (uint16_t)client;
+    memcpy(p->text, ex->r.client_text, client);
+    memcpy(p->text + client, t->url, n);
     return p;
 }
 
@@ -178,7 +179,7 @@ static void open_tunnel(struct exchange *ex)
     struct client *c = ex->client;
     struct upstream *u = ex->upstream;
     struct worker *w = ex->worker;
-    struct tunnel_start start = { .on_end = on_tunnel_end };
+    struct tunnel_start start = { 0 };
 
     start.policy = (struct tunnel_policy){ .idle_ms = ex->r.proxy->tunnel_idle_ms,
                                            .half_close = !request_env(&ex->r, "proxy-nohalfclose"),

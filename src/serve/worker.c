@@ -220,7 +220,7 @@ struct worker *worker_start(struct server *server, unsigned id)
     w->server = server;
     w->loop = loop_new();
     w->resolver = resolver_new(w->loop);
-    w->tunnels = tunnels_new(w->loop);
+    w->tunnels = tunnels_new(w->loop, upgrade_on_end);
     w->origins = map_new(MAP_EXACT);
     w->epoch = epoch_new(w, snapshot_hold(server->snapshot), tls_sites_hold(server->tls));
     link_init(&w->clients);

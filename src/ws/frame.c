@@ -70,25 +70,41 @@ void ws_mask(char *p, size_t n, const unsigned char mask[4], size_t offset)
         p[i] = (char)(p[i] ^ mask[(offset + i) & 3]);
 }
 
-/* Takes header bytes until the header is whole; returns how many were taken. */
-static size_t scan_header(struct ws_scan *s, struct span in)
+static void note_frame(struct ws_scan *s, const struct ws_frame *f)
+{
+    s->left = f->length;
+    s->big = f->length >= WS_BIG;
+    s->in_close = f->opcode == WS_CLOSE;
+    s->closed = s->in_close && f->length == 0;
+    s->messages += f->fin && f->opcode < WS_CLOSE;
+}
+
+/* A header that came in pieces: byte by byte into s->head. Returns how many were taken. */
+static size_t join_header(struct ws_scan *s, struct span in, struct ws_frame *f, enum http_parse *result)
 {
     size_t taken = 0;
-    struct ws_frame f;
-    enum http_parse result = HTTP_MORE;
 
-    while (taken < in.n && result == HTTP_MORE) {
+    *result = HTTP_MORE;
+    while (taken < in.n && *result == HTTP_MORE) {
         s->head[s->n_head++] = (unsigned char)in.p[taken++];
-        result = ws_parse_frame((struct span){ (const char *)s->head, s->n_head }, &f);
+        *result = ws_parse_frame((struct span){ (const char *)s->head, s->n_head }, f);
     }
+    if (*result != HTTP_MORE)
+        s->n_head = 0;
+    return taken;
+}
+
+static size_t scan_header(struct ws_scan *s, struct span in)
+{
+    struct ws_frame f;
+    enum http_parse result = s->n_head ? HTTP_MORE : ws_parse_frame(in, &f);
+    size_t taken = result == HTTP_DONE ? f.header : in.n;
+
     if (result == HTTP_MORE)
-        return taken;
-    s->n_head = 0;
+        taken = join_header(s, in, &f, &result);
     s->lost = result == HTTP_BAD;
-    s->left = s->lost ? 0 : f.length;
-    s->in_close = !s->lost && f.opcode == WS_CLOSE;
-    s->closed = s->in_close && s->left == 0;
-    s->messages += !s->lost && f.fin && f.opcode < WS_CLOSE;
+    if (result == HTTP_DONE)
+        note_frame(s, &f);
     return taken;
 }
 
@@ -106,4 +122,18 @@ void ws_scan(struct ws_scan *s, struct span bytes)
         bytes.p += n;
         bytes.n -= n;
     }
+}
+
+uint64_t ws_scan_unseen(const struct ws_scan *s)
+{
+    if (s->lost)
+        return UINT64_MAX;
+    return s->in_close ? 0 : s->left;
+}
+
+void ws_scan_skip(struct ws_scan *s, uint64_t n)
+{
+    ASSERT(n <= ws_scan_unseen(s));
+    if (!s->lost)
+        s->left -= n;
 }

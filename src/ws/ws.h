@@ -49,13 +49,18 @@ void ws_mask(char *p, size_t n, const unsigned char mask[4], size_t offset);
 /* Follows frame boundaries in a passing stream without keeping bytes: enough to see a Close go by. */
 struct ws_scan {
     uint64_t left;     /* payload of the frame under way */
-    uint64_t messages; /* final data frames seen */
+    uint32_t messages; /* final data frames seen */
     unsigned char head[14], n_head;
     bool closed : 1; /* a whole Close frame went by */
     bool lost : 1;   /* not WebSocket framing: no more is looked at */
     bool in_close : 1;
+    bool big : 1; /* the frame under way, or the last one, has WS_BIG of payload or more */
 };
+#define WS_BIG 32768
 void ws_scan(struct ws_scan *s, struct span bytes);
+/* What may pass unseen: the rest of the frame under way (0 between frames and in a Close), anything when lost. */
+uint64_t ws_scan_unseen(const struct ws_scan *s);
+void ws_scan_skip(struct ws_scan *s, uint64_t n); /* n of them went by */
 
 /* ---- tunnel: two ends, one pump --------------------------------------------------------------------------- */
 
@@ -70,7 +75,7 @@ enum tunnel_end {
 };
 enum tunnel_side { TUNNEL_CLIENT, TUNNEL_BACKEND };
 struct tunnel_policy {
-    uint64_t idle_ms; /* over both directions together */
+    uint64_t idle_ms; /* over both directions together; 0: none */
     bool half_close;  /* pass FIN on and wait for the other; false (proxy-nohalfclose): the first FIN ends both */
     bool websocket;   /* follow frames: close at once after both Close frames */
 };
@@ -84,7 +89,9 @@ struct tunnel_report { /* given once, at the end */
     uint64_t lasted_ms;
 };
 struct tunnels; /* all of one worker: pool of memory, shared read buffer */
-struct tunnels *tunnels_new(struct loop *l);
+/* on_end is called once for each tunnel, with the owner it was opened with; the tunnel and its streams are gone then.
+ */
+struct tunnels *tunnels_new(struct loop *l, void (*on_end)(void *owner, const struct tunnel_report *r));
 void tunnels_free(struct tunnels *t);
 unsigned tunnels_count(const struct tunnels *t);
 struct tunnel_start {
@@ -92,13 +99,11 @@ struct tunnel_start {
     struct buf owed;     /* to the client, before anything of the backend: the rest of the 101 head; taken */
     struct buf early[2]; /* read from each side together with its head; taken */
     struct tunnel_policy policy;
-    /* Called once; the tunnel and its streams are gone when it returns. */
-    void (*on_end)(void *owner, const struct tunnel_report *r);
     void *owner;
 };
 struct tunnel *tunnel_open(struct tunnels *all, struct tunnel_start *start);
 void tunnels_each(struct tunnels *t, void (*visit)(struct tunnel *, void *), void *arg);
-void tunnel_stop(struct tunnel *t); /* ends it now with TUNNEL_STOPPED */
+void tunnel_stop(struct tunnel *t);               /* ends it now with TUNNEL_STOPPED */
 const char *tunnel_end_text(enum tunnel_end why); /* "idle", "close frames", … */
 
 #endif

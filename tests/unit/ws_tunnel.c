@@ -9,6 +9,7 @@
 
 #include "ws.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/time.h>
@@ -43,7 +44,6 @@ static void open_in_loop(void *arg)
     struct scene *s = arg;
     s->start.client = stream_tcp(s->loop, s->near[0], on_nothing, NULL);
     s->start.backend = stream_tcp(s->loop, s->near[1], on_nothing, NULL);
-    s->start.on_end = on_end;
     s->start.owner = s;
     tunnel_open(s->all, &s->start);
 }
@@ -60,6 +60,7 @@ static int far_end(int *near)
     int pair[2];
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
     assert_int_equal(setsockopt(pair[1], SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)), 0);
+    assert_int_equal(fcntl(pair[0], F_SETFL, O_NONBLOCK), 0); /* as a stream's is: splice(2) asks the descriptor */
     *near = pair[0];
     return pair[1];
 }
@@ -68,7 +69,7 @@ static struct scene *begin(struct tunnel_policy policy)
 {
     struct scene *s = base_alloc(sizeof(*s));
     s->loop = loop_new();
-    s->all = tunnels_new(s->loop);
+    s->all = tunnels_new(s->loop, on_end);
     s->client = far_end(&s->near[0]);
     s->backend = far_end(&s->near[1]);
     s->start.policy = policy;
@@ -221,12 +222,157 @@ static void test_a_slow_reader_stops_the_writer(void **state)
     free(s);
 }
 
+/* Frames of many sizes, each payload a pattern of its own, then a Close: what large ones do in the kernel must leave
+ * every byte in place and the Close seen. */
+static size_t add_frame(char *out, unsigned i, size_t length, bool masked)
+{
+    struct ws_frame f = {
+        .opcode = WS_BINARY, .fin = true, .masked = masked, .length = length, .mask = { 1, 2, 3, 4 }
+    };
+    size_t header = ws_build_frame(&f, (unsigned char *)out);
+
+    for (size_t k = 0; k < length; k++)
+        out[header + k] = (char)(i * 31 + k * 7 + k / 4096);
+    return header + length;
+}
+
+struct bulk {
+    int from, to;
+    char *sent;
+    size_t n;
+};
+
+static void *send_bulk(void *arg)
+{
+    struct bulk *b = arg;
+
+    for (size_t done = 0; done < b->n;) {
+        ssize_t k = write(b->from, b->sent + done, b->n - done < 300000 ? b->n - done : 300000);
+        assert_true(k > 0);
+        done += (size_t)k;
+    }
+    return NULL;
+}
+
+static void build_bulk(struct bulk *b, bool masked)
+{
+    static const size_t lengths[] = { 1 << 20, 65536,  65526,  3, 32768, 32767, 200000, 0, 126,
+                                      125,     500000, 131072, 1, 65535, 40000, 300000, 5, 1 << 21 };
+
+    b->sent = malloc(16u << 20);
+    for (unsigned round = 0; round < 2; round++)
+        for (unsigned i = 0; i < COUNT_OF(lengths); i++)
+            b->n += add_frame(b->sent + b->n, i, lengths[i], masked);
+    memcpy(b->sent + b->n, masked ? "\x88\x80\1\2\3\4" : "\x88\x00", masked ? 6 : 2);
+    b->n += masked ? 6 : 2;
+}
+
+static void check_bulk(const struct bulk *b)
+{
+    char *got = malloc(b->n);
+    size_t n = 0;
+
+    while (n < b->n) {
+        ssize_t k = read(b->to, got + n, b->n - n < 777777 ? b->n - n : 777777);
+        assert_true(k > 0);
+        n += (size_t)k;
+    }
+    assert_memory_equal(got, b->sent, b->n);
+    free(got);
+}
+
+static void test_large_frames_keep_every_byte_and_the_close_behind_them_is_seen(void **state)
+{
+    struct scene *s = begin((struct tunnel_policy){ .idle_ms = 20000, .half_close = true, .websocket = true });
+    struct bulk up = { s->client, s->backend, NULL, 0 }, down = { s->backend, s->client, NULL, 0 };
+    pthread_t threads[2];
+
+    (void)state;
+    build_bulk(&up, true);
+    build_bulk(&down, false);
+    go(s);
+    assert_int_equal(pthread_create(&threads[0], NULL, send_bulk, &up), 0);
+    assert_int_equal(pthread_create(&threads[1], NULL, send_bulk, &down), 0);
+    usleep(50000); /* both directions are full before anything is read */
+    check_bulk(&up);
+    check_bulk(&down);
+    pthread_join(threads[0], NULL);
+    pthread_join(threads[1], NULL);
+    finish(s);
+    assert_int_equal(s->report.why, TUNNEL_CLOSE_FRAMES);
+    assert_int_equal(s->report.bytes[TUNNEL_CLIENT], up.n);
+    assert_int_equal(s->report.bytes[TUNNEL_BACKEND], down.n);
+    assert_int_equal(s->report.messages[TUNNEL_CLIENT], 36);
+    assert_int_equal(s->report.messages[TUNNEL_BACKEND], 36);
+    free(up.sent);
+    free(down.sent);
+    free(s);
+}
+
+struct stopper {
+    struct timer timer;
+    struct loop *loop;
+};
+
+static void stop_loop(struct timer *t)
+{
+    loop_stop(CONTAINER_OF(t, struct stopper, timer)->loop);
+}
+
+static void stop_one(struct tunnel *t, void *arg)
+{
+    (void)arg;
+    tunnel_stop(t);
+}
+
+static void on_nothing_ended(void *owner, const struct tunnel_report *r)
+{
+    (void)owner, (void)r;
+}
+
+/* Many deadlines near and far: each tunnel ends when its own has passed, whatever slot of the wheel it waited in. */
+static void test_each_tunnel_ends_at_its_own_deadline(void **state)
+{
+    enum { N = 40 };
+    struct loop *loop = loop_new();
+    struct tunnels *all = tunnels_new(loop, on_nothing_ended);
+    int far[N][2];
+
+    (void)state;
+    for (int i = 0; i < N; i++) {
+        struct tunnel_start start = { .policy = { .idle_ms = i < N / 2 ? 100 + (uint64_t)i * 40 : 3600000 } };
+        int near[2];
+        far[i][0] = far_end(&near[0]);
+        far[i][1] = far_end(&near[1]);
+        start.client = stream_tcp(loop, near[0], on_nothing, NULL);
+        start.backend = stream_tcp(loop, near[1], on_nothing, NULL);
+        assert_non_null(tunnel_open(all, &start));
+    }
+    struct stopper stop = { { .on_time = stop_loop }, loop };
+    timer_set(loop, &stop.timer, 500);
+    loop_run(loop);
+    assert_in_range(tunnels_count(all), N / 2 + 1, N - 2); /* some are over, none before its time */
+    timer_set(loop, &stop.timer, 1200);
+    loop_run(loop);
+    assert_int_equal(tunnels_count(all), N / 2);
+    tunnels_each(all, stop_one, NULL);
+    assert_int_equal(tunnels_count(all), 0);
+    for (int i = 0; i < N; i++)
+        close(far[i][0]), close(far[i][1]);
+    tunnels_free(all);
+    loop_free(loop);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_bytes_and_half_close),           cmocka_unit_test(test_first_fin_ends_without_half_close),
-        cmocka_unit_test(test_close_frames_end_it_at_once),    cmocka_unit_test(test_idle_names_the_silent_side),
+        cmocka_unit_test(test_bytes_and_half_close),
+        cmocka_unit_test(test_first_fin_ends_without_half_close),
+        cmocka_unit_test(test_close_frames_end_it_at_once),
+        cmocka_unit_test(test_idle_names_the_silent_side),
         cmocka_unit_test(test_a_slow_reader_stops_the_writer),
+        cmocka_unit_test(test_large_frames_keep_every_byte_and_the_close_behind_them_is_seen),
+        cmocka_unit_test(test_each_tunnel_ends_at_its_own_deadline),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
