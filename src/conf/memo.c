@@ -70,12 +70,25 @@ static const struct place *merge_one(struct place_memo *m, struct arena *exchang
     return &node->place;
 }
 
+static const struct place *merge_afresh(struct arena *a, const struct site *site, const struct walk *w)
+{
+    const struct place *place = &site->place;
+    for (unsigned i = 0; i < w->n; i++) {
+        struct place *merged = arena_alloc(a, sizeof(*merged));
+        place_merge_into(a, site->snapshot->modules, merged, place, &walk_at(w, i)->place);
+        place = merged;
+    }
+    return place;
+}
+
 const struct place *place_merge(struct place_memo *m, struct arena *exchange, const struct site *site,
                                 const struct walk *w)
 {
+    const struct place *place = &site->place;
+    if (!m)
+        return merge_afresh(exchange, site, w);
     CHECK_MAGIC(m, MEMO_MAGIC);
     ASSERT(site->snapshot == m->snapshot);
-    const struct place *place = &site->place;
     for (unsigned i = 0; i < w->n; i++)
         place = merge_one(m, exchange, place, walk_at(w, i));
     return place;

@@ -141,7 +141,7 @@ static inline const struct section *walk_at(const struct walk *w, unsigned i)
  * a regex, n 0 otherwise. */
 bool section_matches(const struct section *s, struct span text, struct regex_match *m);
 /* Merged places are kept by combination; a memo belongs to one thread. Beyond its bound merges go to the exchange's
- * arena. */
+ * arena, as all do without a memo. */
 struct place_memo;
 struct place_memo *place_memo_new(const struct snapshot *s);
 void place_memo_free(struct place_memo *m);

@@ -146,6 +146,8 @@ enum http_path_result http_normalize_path(struct arena *a, struct span raw, enum
 char *http_encode_path(struct arena *a, struct span path, bool keep_slash);
 /* ap_escape_uri: the same bytes stay, all else %xx in lower case. */
 char *http_escape_path(struct arena *a, struct span path);
+/* ap_unescape_url: in place, slashes too; what encodes nothing stays. */
+void http_unescape(char *text);
 /* A printable form for logs as ap_escape_logitem: \" \\ \b \n \r \t \v, other bytes not ASCII-printable \xhh. */
 char *http_escape_log(struct arena *a, struct span s);
 char *http_escape_html(struct arena *a, struct span s);

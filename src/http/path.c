@@ -119,6 +119,19 @@ char *http_escape_path(struct arena *a, struct span path)
     return out;
 }
 
+void http_unescape(char *text)
+{
+    char *to = text;
+
+    for (const char *p = text; *p; to++) {
+        bool escape = is_escape(p);
+
+        *to = escape ? escaped_byte(p) : *p;
+        p += escape ? 3 : 1;
+    }
+    *to = '\0';
+}
+
 char *http_encode_path(struct arena *a, struct span path, bool keep_slash)
 {
     static const char digits[] = "0123456789ABCDEF";

@@ -3,9 +3,10 @@
 #include "names.h"
 #include "ssl.h"
 
-extern struct module authz_core_module; /* authz.c */
-extern struct module alias_module;      /* alias.c */
-extern struct module env_module;        /* env.c */
+extern struct module authz_core_module;     /* authz.c */
+extern struct module alias_module;          /* alias.c */
+extern struct module env_module;            /* env.c */
+extern struct module rewrite_module;        /* rewrite.c */
 extern struct module proxy_balancer_module; /* proxy_balancer.c */
 
 /* A module that is here for its name, or for rows that do not act yet. */
@@ -53,7 +54,6 @@ NAMED(dir, "mod_dir.c", dir_directives);
 NAMED(mime, "mod_mime.c", mime_directives);
 NAMED(setenvif, "mod_setenvif.c", setenvif_directives);
 NAMED(headers, "mod_headers.c", headers_directives);
-NAMED(rewrite, "mod_rewrite.c", rewrite_directives);
 NAMED(expires, "mod_expires.c", expires_directives);
 NAMED(autoindex, "mod_autoindex.c", autoindex_directives);
 NAMED(negotiation, "mod_negotiation.c", negotiation_directives);

@@ -53,7 +53,13 @@ struct request {
     struct http_fields out, err_out;              /* response headers: onsuccess and always tables */
     struct http_fields trailers_in, trailers_out; /* %{..}^ti, %{..}^to */
     const char *error_text;                       /* proxy's "Reason", goes into the error page */
+    bool rewrite_ended;                           /* [END]: no more rules, not even after an internal redirect */
+    bool keeps_vary;                              /* over the internal redirect asked for */
+    struct vec cookies_set;                       /* char *: names that [CO] has set */
+    const char *forced_type, *forced_handler;     /* [T], [H] */
     const char *redirect;                         /* a module asks for an internal redirect: path?query; NULL */
+    const struct request *main;                   /* whose look ahead this is; NULL */
+    int (*look_up)(struct request *sub);          /* request_look_at; NULL: there is nobody to ask */
     const struct request *previous;               /* before an internal redirect or ErrorDocument; NULL */
     const char *client_ip;                        /* whom the request is from: the peer, or whom mod_remoteip found */
     const char *client_text;                      /* the same with its port, for logs */
@@ -77,6 +83,11 @@ void request_set_env(struct request *r, const char *name, const char *value);
 void request_rename_env(struct request *r);
 /* The site's, or the place's LogLevel on it: then valid until the next call on this thread. */
 const struct log_target *request_log(const struct request *r);
+/* httpd's subrequests: what would become of another path or file, as far as the fix-ups; ->status is 200 or the answer.
+ * May block (authentication). */
+bool request_may_look(const struct request *r); /* no look ahead may look for itself */
+struct request *request_look_at(const struct request *r, const char *path);
+struct request *request_look_at_file(const struct request *r, const char *name);
 const char *request_filename(const struct request *r); /* as httpd has it: "proxy:URL", or r->filename */
 /* An event with the request's client, names, ids and Referer, for ErrorLogFormat and the default form. */
 struct log_event request_event(const struct request *r, struct log_event e);
@@ -186,6 +197,16 @@ int files_translate(struct request *r);
 /* ap_directory_walk: goes down r->filename, link by link as Options allow, until a file, a missing name or the end;
  * sets r->filename, r->path_info and r->file. 0, 403, or 500 where a .htaccess lies that would have to be read. */
 int files_map(struct request *r);
+
+/* ---- rewrite.c, rewrite_go.c: the rules of a server and of sections
+ * ---------------------------------------------------- */
+
+int rewrite_translate(struct request *r); /* 0 with r->proxy or r->filename set where rules say so, or r->uri another */
+int rewrite_place(struct request *r);     /* fixups; may set r->proxy or r->redirect */
+void rewrite_kind(struct request *r);     /* [T], [H]: last of the fixups */
+bool rewrite_translate_blocks(const struct request *r); /* asks a program or looks ahead: not in a worker's loop */
+bool rewrite_place_blocks(const struct request *r);
+void rewrite_start(const struct snapshot *s); /* the programs of RewriteMap */
 
 /* ---- alias.c, alias_map.c: Alias, Redirect ---------------------------------------------------------------------- */
 
@@ -391,5 +412,9 @@ size_t error_format_render(const void *format, const struct log_event *e, char *
 
 void vars_env(const struct request *r, struct expr_env *env); /* r lives as long as env is used */
 bool vars_known(const char *kind, const char *name);          /* for expr_compile */
+/* One variable or function by itself, found once; called with its name, or with the argument. NULL: unknown. */
+typedef struct span vars_fn(const struct request *r, const char *name);
+vars_fn *vars_find(const char *name);
+vars_fn *vars_find_function(const char *name);
 
 #endif

@@ -1,4 +1,4 @@
-/* What steers requests and answers: mod_env, mod_setenvif, mod_headers, mod_rewrite,
+/* What steers requests and answers: mod_env, mod_setenvif, mod_headers,
  * mod_filter, mod_deflate, mod_expires, mod_http2. */
 #include "names.h"
 
@@ -13,17 +13,6 @@ const struct directive headers_directives[] = {
           "an optional condition, an action, header and value followed by optional env clause", WHY_HEADERS),
     INERT("RequestHeader", ANYWHERE, ARGS_RAW, "an action, header and value followed by optional env clause",
           WHY_HEADERS),
-    { 0 },
-};
-
-const struct directive rewrite_directives[] = {
-    REFUSED("RewriteBase", ANYWHERE, WHY_ROUTES),
-    REFUSED("RewriteCond", ANYWHERE, WHY_ROUTES),
-    OFF_ONLY("RewriteEngine", ANYWHERE, ARGS_FLAG,
-             "On or Off to enable or disable (default) the whole rewriting engine", WHY_ROUTES),
-    REFUSED("RewriteMap", IN_SITES, WHY_ROUTES),
-    REFUSED("RewriteOptions", ANYWHERE, WHY_ROUTES),
-    REFUSED("RewriteRule", ANYWHERE, WHY_ROUTES),
     { 0 },
 };
 

@@ -65,6 +65,8 @@ const char *proxy_session_in_cookie(struct arena *a, const char *cookies, const 
 
 /* ap_proxy_interpolate: ${VAR} from the request's environment. */
 const char *proxy_interpolate(const struct request *r, const char *text);
+/* r->proxy: the URL as mapped; raw: it is not to be encoded again and holds its query. */
+void proxy_accept(struct request *r, const char *url, bool raw);
 /* How much of the path the alias takes, runs of "/" being one; 0: no match. */
 size_t proxy_alias_match(const char *uri, const char *alias);
 

@@ -90,14 +90,25 @@ static bool is_websocket_url(const char *url)
     return strncasecmp(url, "ws:", 3) == 0 || strncasecmp(url, "wss:", 4) == 0;
 }
 
-static void accept_target(struct attempt *t)
+/* fix_uds_filename: "unix:/path|http://host/x". */
+static const char *take_socket(struct request *r, const char *url)
 {
-    struct request *r = t->r;
+    const struct core_site *main = core_site_of(r->snapshot->main);
+    const char *rest = proxy_without_socket(r->arena, url), *path = url + strlen("unix:");
+
+    if (!rest || rest == url)
+        return url;
+    path = arena_strndup(r->arena, path, strcspn(path, "|"));
+    r->proxy->unix_path = conf_path(r->arena, main->runtime_dir ? main->runtime_dir : main->server_root, path);
+    return r->proxy->unix_path ? rest : url;
+}
+
+void proxy_accept(struct request *r, const char *url, bool raw)
+{
     r->proxy = arena_alloc(r->arena, sizeof(*r->proxy));
-    r->proxy->url = t->found;
-    r->proxy->nocanon = t->nocanon;
+    r->proxy->url = take_socket(r, url);
+    r->proxy->nocanon = raw;
     r->handler = "proxy-server";
-    REQUEST_LOG(r, LOG_PROXY, LEVEL_TRACE1, 3464, "URI path '%s' matches proxy handler 'proxy:%s'", r->uri, t->found);
 }
 
 static enum verdict try_alias(struct request *r, const struct proxy_alias *alias, int *status)
@@ -131,7 +142,8 @@ static enum verdict try_alias(struct request *r, const struct proxy_alias *alias
     /* mod_proxy_wstunnel leaves what is no handshake to the next ProxyPass. */
     if (is_websocket_url(t.found) && proxy_tunnel_alone(r) && !http_fields_find(&r->head.fields, "Upgrade"))
         return GO_ON;
-    accept_target(&t);
+    proxy_accept(r, t.found, t.nocanon);
+    REQUEST_LOG(r, LOG_PROXY, LEVEL_TRACE1, 3464, "URI path '%s' matches proxy handler 'proxy:%s'", r->uri, t.found);
     return DECIDED;
 }
 

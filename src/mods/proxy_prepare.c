@@ -155,7 +155,8 @@ static int choose_worker(struct request *r)
     const struct proxy_worker *w = proxy_worker_find(r->arena, workers, t->url, WORKER_PREFIX | WORKER_MATCH);
 
     t->worker = w;
-    t->unix_path = w ? w->unix_path : NULL;
+    if (w && w->unix_path) /* else what the URL itself named */
+        t->unix_path = w->unix_path;
     REQUEST_LOG(r, LOG_PROXY, LEVEL_TRACE2, 0,
                 w ? "%s: found worker for %s" : "*: using default reverse proxy worker for %s%s (no keepalive)",
                 w ? w->name : "", t->url);

@@ -149,3 +149,91 @@ const char *request_server_banner(const struct request *r)
     default: return "Weir/" WEIR_VERSION " (Unix)";
     }
 }
+
+/* ---- looks ahead ---------------------------------------------------------------------------------------------------
+ */
+
+#define LOOKS_NESTED 5
+
+bool request_may_look(const struct request *r)
+{
+    unsigned depth = 0;
+
+    for (const struct request *m = r->main; m; m = m->main, depth++)
+        if (depth == LOOKS_NESTED || strcmp(m->uri, r->uri) == 0)
+            return false;
+    return r->look_up != NULL;
+}
+
+static struct request *begin_look(const struct request *r)
+{
+    struct request *sub = arena_copy(r->arena, r, sizeof(*r));
+
+    sub->main = r;
+    sub->previous = NULL;
+    sub->place = &r->site->place;
+    sub->proxy = NULL;
+    sub->filename = sub->path_info = sub->handler = sub->redirect = NULL;
+    sub->rewrite_ended = false;
+    sub->file = (struct resource){ 0 };
+    sub->env = sub->notes = sub->out = sub->err_out = (struct http_fields){ 0 };
+    sub->head.method = SPAN("GET");
+    http_fields_copy(r->arena, &sub->env, &r->env);
+    return sub;
+}
+
+static struct request *end_look(struct request *sub, int status)
+{
+    if (!status)
+        status = sub->look_up(sub);
+    sub->status = status ? status : 200;
+    return sub;
+}
+
+static size_t directory_length(const char *path)
+{
+    const char *slash = path ? strrchr(path, '/') : NULL;
+
+    return slash ? (size_t)(slash + 1 - path) : 0;
+}
+
+/* ap_sub_req_lookup_uri: a relative path is one beside the request's own. */
+struct request *request_look_at(const struct request *r, const char *path)
+{
+    struct request *sub = begin_look(r);
+    const struct core_site *core = core_site_of(r->site);
+    struct span raw;
+    char *uri = NULL;
+
+    if (*path != '/')
+        path = arena_concat(r->arena, arena_strndup(r->arena, r->uri, directory_length(r->uri)), path, NULL);
+    raw = (struct span){ path, strcspn(path, "?") };
+    sub->args = path[raw.n] ? span_of(path + raw.n + 1) : (struct span){ 0 };
+    sub->unparsed_uri = span_of(path);
+    switch (http_normalize_path(r->arena, raw, (enum http_slashes)core->encoded_slashes, core->merge_slashes, &uri)) {
+    case HTTP_PATH_OK: sub->uri = uri; return end_look(sub, 0);
+    case HTTP_PATH_BAD: sub->uri = path; return end_look(sub, 400);
+    default: sub->uri = path; return end_look(sub, 404);
+    }
+}
+
+/* Of a file beside the request's own; elsewhere no path of ours is known to lead. */
+static const char *path_of_file(const struct request *r, const char *name)
+{
+    size_t n = directory_length(r->filename);
+
+    if (!n || strncmp(name, r->filename, n) != 0 || strchr(name + n, '/'))
+        return "";
+    return arena_concat(r->arena, arena_strndup(r->arena, r->uri, directory_length(r->uri)), name + n, NULL);
+}
+
+/* ap_sub_req_lookup_file */
+struct request *request_look_at_file(const struct request *r, const char *name)
+{
+    struct request *sub = begin_look(r);
+
+    sub->uri = path_of_file(r, name);
+    sub->args = (struct span){ 0 };
+    sub->filename = arena_strdup(r->arena, name);
+    return end_look(sub, *name == '/' ? 0 : 404);
+}

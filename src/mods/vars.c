@@ -7,8 +7,6 @@
 #include <strings.h>
 #include <time.h>
 
-typedef struct span give_fn(const struct request *r, const char *name);
-
 static const struct span unset = { NULL, 0 };
 
 /* ---- variables --------------------------------------------------------------------------------------------------- */
@@ -101,10 +99,10 @@ static struct span give_user(const struct request *r, const char *name)
     return span_of(!strcasecmp(name, "AUTH_TYPE") ? r->auth_type : r->user);
 }
 
-static struct span give_false(const struct request *r, const char *name)
+static struct span give_subrequest(const struct request *r, const char *name)
 {
-    (void)r, (void)name;
-    return SPAN("false");
+    (void)name;
+    return r->main ? SPAN("true") : SPAN("false");
 }
 
 static struct span give_address(const struct request *r, const char *name)
@@ -263,7 +261,7 @@ static struct span give_last_modified(const struct request *r, const char *name)
 
 static const struct variable {
     const char *name;
-    give_fn *give;
+    vars_fn *give;
 } variables[] = {
     { "REQUEST_METHOD", give_method },
     { "REQUEST_URI", give_uri },
@@ -284,7 +282,7 @@ static const struct variable {
     { "CONTEXT_DOCUMENT_ROOT", give_context_root },
     { "CONTENT_TYPE", give_content_type },
     { "HANDLER", give_handler },
-    { "IS_SUBREQ", give_false },
+    { "IS_SUBREQ", give_subrequest },
     { "AUTH_TYPE", give_user },
     { "REMOTE_USER", give_user },
     { "REMOTE_ADDR", give_address },
@@ -322,7 +320,7 @@ static const struct variable {
     { "HTTP_ACCEPT", give_header },
 };
 
-static give_fn *find_variable(const char *name)
+vars_fn *vars_find(const char *name)
 {
     if (!strncasecmp(name, "SSL_", 4)) /* mod_ssl knows each of them */
         return ssl_session_variable;
@@ -389,14 +387,14 @@ static struct span call_sha1(const struct request *r, const char *arg)
 
 static const struct {
     const char *name;
-    give_fn *call; /* with the argument in place of the name */
+    vars_fn *call; /* with the argument in place of the name */
 } functions[] = {
     { "req", call_req },       { "http", call_req },  { "req_novary", call_req }, { "resp", call_resp },
     { "reqenv", call_reqenv }, { "env", call_env },   { "note", call_note },      { "osenv", call_osenv },
     { "md5", call_md5 },       { "sha1", call_sha1 }, { "ssl", ssl_variable },
 };
 
-static give_fn *find_function(const char *name)
+vars_fn *vars_find_function(const char *name)
 {
     for (size_t i = 0; i < COUNT_OF(functions); i++)
         if (!strcasecmp(name, functions[i].name))
@@ -408,7 +406,7 @@ static give_fn *find_function(const char *name)
 
 static struct span on_variable(void *ctx, struct arena *a, const char *name)
 {
-    give_fn *give = find_variable(name);
+    vars_fn *give = vars_find(name);
 
     (void)a;
     return give ? give(ctx, name) : unset;
@@ -416,7 +414,7 @@ static struct span on_variable(void *ctx, struct arena *a, const char *name)
 
 static struct span on_function(void *ctx, struct arena *a, const char *name, struct span arg)
 {
-    give_fn *call = find_function(name);
+    vars_fn *call = vars_find_function(name);
 
     return call ? call(ctx, arena_span(a, arg)) : unset;
 }
@@ -429,6 +427,6 @@ void vars_env(const struct request *r, struct expr_env *env)
 bool vars_known(const char *kind, const char *name)
 {
     if (!strcmp(kind, "variable"))
-        return find_variable(name) != NULL;
-    return !strcmp(kind, "function") && find_function(name) != NULL;
+        return vars_find(name) != NULL;
+    return !strcmp(kind, "function") && vars_find_function(name) != NULL;
 }

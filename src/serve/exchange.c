@@ -32,6 +32,7 @@ struct exchange *exchange_new(struct client *c)
     request_set_peer(&ex->r, &c->peer);
     ex->r.uri = "";
     ex->r.logged = &ex->logged;
+    ex->r.look_up = request_look_up;
     ex->r.begun_ms = loop_now(c->worker->loop);
     ex->r.begun_us = loop_wall_us(c->worker->loop);
     snprintf(ex->r.id, sizeof(ex->r.id), "%.11s-%llx", c->peer.id, (unsigned long long)c->peer.served);

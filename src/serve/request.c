@@ -85,33 +85,40 @@ static void set_uri_spans(struct request *r)
     r->unparsed_uri = (struct span){ path, (size_t)(whole.p + whole.n - path) };
 }
 
+/* 0 with r->uri set, 400 or 404. */
+static int decode_path(struct request *r, struct span raw)
+{
+    const struct core_site *core = core_site_of(r->site);
+    char *uri = NULL;
+
+    switch (http_normalize_path(r->arena, raw, (enum http_slashes)core->encoded_slashes, core->merge_slashes, &uri)) {
+    case HTTP_PATH_OK: r->uri = uri; return 0;
+    case HTTP_PATH_BAD:
+        REQUEST_LOG(r, LOG_CORE, LEVEL_ERROR, 10244, "invalid URI path (%s)", http_escape_log(r->arena, raw));
+        return 400;
+    default:
+        REQUEST_LOG(r, LOG_CORE, LEVEL_INFO, 26, "found %%2f (encoded '/') in URI path (decoded='%s'), returning 404",
+                    http_escape_log(r->arena, raw));
+        r->uri = arena_span(r->arena, raw);
+        return 404;
+    }
+}
+
 static enum step_result read_path(struct exchange *ex)
 {
     struct request *r = &ex->r;
-    const struct core_site *core = core_site_of(r->site);
-    char *uri = NULL;
+    int status;
 
     set_uri_spans(r);
     if (r->target.form == HTTP_ASTERISK_FORM || r->target.form == HTTP_AUTHORITY_FORM) {
         r->uri = arena_span(r->arena, r->head.target);
         return STEP_NEXT;
     }
-    switch (http_normalize_path(r->arena, r->target.path, (enum http_slashes)core->encoded_slashes, core->merge_slashes,
-                                &uri)) {
-    case HTTP_PATH_OK: break;
-    case HTTP_PATH_BAD:
-        REQUEST_LOG(r, LOG_CORE, LEVEL_ERROR, 10244, "invalid URI path (%s)",
-                    http_escape_log(r->arena, r->target.path));
+    status = decode_path(r, r->target.path);
+    if (status == 400)
         return refuse(ex, 400);
-    case HTTP_PATH_NOT_FOUND:
-        REQUEST_LOG(r, LOG_CORE, LEVEL_INFO, 26, "found %%2f (encoded '/') in URI path (decoded='%s'), returning 404",
-                    http_escape_log(r->arena, r->target.path));
-        r->uri = arena_span(r->arena, r->target.path);
-        r->status = 404;
-        return STEP_REPLY;
-    }
-    r->uri = uri;
-    return STEP_NEXT;
+    r->status = status;
+    return status ? STEP_REPLY : STEP_NEXT;
 }
 
 /* ---- the body's frame ---- */
@@ -166,10 +173,10 @@ static enum step_result walk_locations(struct exchange *ex)
 /* The first that takes the path has it. */
 static int translate_name(struct request *r)
 {
-    int status;
+    int status = rewrite_translate(r);
 
-    if (r->uri[0] != '/')
-        return 0;
+    if (status || r->proxy || r->filename || r->uri[0] != '/')
+        return status;
     status = proxy_translate(r);
     if (!status && !r->proxy)
         status = alias_translate(r);
@@ -180,6 +187,8 @@ static int translate_name(struct request *r)
 
 static enum step_result translate(struct exchange *ex)
 {
+    if (rewrite_translate_blocks(&ex->r))
+        return exchange_offload(ex, translate_name);
     return request_decide(ex, translate_name(&ex->r));
 }
 
@@ -216,11 +225,43 @@ static enum step_result authorise(struct exchange *ex)
     return request_decide(ex, authz_check(&ex->r));
 }
 
+static int run_fixups(struct request *r)
+{
+    int status;
+
+    env_fixup(r);
+    ssl_fixup(r);
+    status = rewrite_place(r);
+    if (!status && !r->redirect)
+        status = alias_fixup(r);
+    rewrite_kind(r);
+    return status;
+}
+
 static enum step_result fix_up(struct exchange *ex)
 {
-    env_fixup(&ex->r);
-    ssl_fixup(&ex->r);
-    return request_decide(ex, alias_fixup(&ex->r));
+    if (rewrite_place_blocks(&ex->r))
+        return exchange_offload(ex, run_fixups);
+    return request_decide(ex, run_fixups(&ex->r));
+}
+
+/* request_look_at: the same steps on another path, with no answer at their end; of a file's, those after its name is
+ * known. */
+int request_look_up(struct request *r)
+{
+    int status = r->filename ? 0 : core_walk(r, NULL, WALK_LOCATION);
+
+    if (!status && !r->filename)
+        status = translate_name(r);
+    if (!status && !r->proxy && r->filename)
+        status = files_map(r);
+    if (!status)
+        status = core_walk(r, NULL, WALK_FINAL);
+    if (!status)
+        status = ssl_check(r);
+    if (!status)
+        status = authz_check(r);
+    return status ? status : run_fixups(r);
 }
 
 static enum step_result prepare_proxy(struct exchange *ex)
@@ -430,16 +471,18 @@ void request_reconnect(struct exchange *ex)
 
 /* httpd's internal_internal_redirect: the same request, from the walk on; what it was is r->previous. The response
  * fields gathered so far are dropped but for the err_out ones, and variables are kept as REDIRECT_NAME. */
-static void restart(struct exchange *ex, const char *path)
+static int restart(struct exchange *ex, const char *path)
 {
     struct request *r = &ex->r;
     struct request *before = arena_copy(r->arena, r, sizeof(*r));
+    struct span vary = http_fields_get(&r->out, "Vary");
     const char *query = strchr(path, '?');
 
     balance_release(ex);
     r->previous = before;
     r->redirect = NULL;
     r->uri = query ? arena_strndup(r->arena, path, (size_t)(query - path)) : path;
+    r->forced_type = r->forced_handler = NULL;
     r->args = query ? span_of(query + 1) : (struct span){ 0 };
     r->unparsed_uri = span_of(path);
     r->place = &r->site->place;
@@ -449,8 +492,12 @@ static void restart(struct exchange *ex, const char *path)
     r->handler = NULL;
     r->status = 0;
     r->out = (struct http_fields){ 0 };
+    if (r->keeps_vary && vary.p)
+        http_fields_add(r->arena, &r->out, SPAN("Vary"), vary);
+    r->keeps_vary = false;
     request_rename_env(r);
     ex->step = step_of(walk_locations);
+    return decode_path(r, span_of(r->uri));
 }
 
 /* ErrorDocument /path, as ap_die does: a GET without a body through the same site. */
@@ -477,8 +524,8 @@ static enum step_result redirect_internally(struct exchange *ex)
     for (const struct request *r = ex->r.previous; r; r = r->previous)
         n++;
     if (n < most) {
-        restart(ex, ex->r.redirect);
-        return STEP_AGAIN;
+        ex->r.status = restart(ex, ex->r.redirect);
+        return ex->r.status ? STEP_REPLY : STEP_AGAIN;
     }
     REQUEST_LOG(&ex->r, LOG_CORE, LEVEL_ERROR, 124,
                 "Request exceeded the limit of %d internal redirects due to probable configuration error. Use "

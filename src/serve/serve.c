@@ -234,6 +234,7 @@ static void take_over(struct server *s, struct snapshot *next, struct sockets *s
     s->snapshot = next;
     log_main = next->main->log;
     log_reopen_all();
+    rewrite_start(next);
     for (unsigned i = 0; i < s->n_workers; i++)
         worker_publish(s->workers[i], next, tls);
     sockets_use(s, sockets);
@@ -404,6 +405,7 @@ static bool begin(struct server *s, enum serve_mode mode)
     log_writer_start();
     s->offload = offload_new();
     sock_share_files(files, s->done_fd);
+    rewrite_start(s->snapshot);
     start_workers(s);
     say_notices(s->snapshot);
     look_after_tls(s);

@@ -201,6 +201,7 @@ bool exchange_waits_for_client(const struct exchange *ex);
 enum step_result request_step(struct exchange *ex); /* runs the step it stands at */
 enum step_result request_decide(struct exchange *ex,
                                 int status);    /* what a module's status, or its redirect, leads to */
+int request_look_up(struct request *r);         /* as far as the fix-ups: 0, or a status */
 void request_choose_again(struct exchange *ex); /* stands at the choice of a balancer's member now: STEP_AGAIN */
 void request_reconnect(struct exchange *ex);    /* from the connect on, with a fresh connection */
 void request_show(struct exchange *ex, const char *path); /* ErrorDocument: GET path instead, from the walk on */

@@ -360,7 +360,6 @@ static void what_protects_is_never_taken_in_silence(void **state)
                                          "SSLOCSPEnable on",
                                          "SSLSRPVerifierFile /x",
                                          "<Location /x>\nSSLCipherSuite HIGH\n</Location>",
-                                         "RewriteEngine On",
                                          "SetHandler server-status",
                                          "LDAPTrustedMode SSL" };
     (void)state;
@@ -370,7 +369,7 @@ static void what_protects_is_never_taken_in_silence(void **state)
         assert_non_null(strstr(bench_fault.text, "refused"));
     }
     assert_non_null(strstr(bench_fault.text, "mod_ldap"));
-    bench_must_load("SSLEngine off\nRewriteEngine Off\nAddDefaultCharset off\nSetHandler None");
+    bench_must_load("SSLEngine off\nAddDefaultCharset off\nSetHandler None");
 }
 
 static bool has_notice(const struct snapshot *s, const char *part)
