@@ -54,7 +54,6 @@ NAMED(dir, "mod_dir.c", dir_directives);
 NAMED(mime, "mod_mime.c", mime_directives);
 NAMED(setenvif, "mod_setenvif.c", setenvif_directives);
 NAMED(headers, "mod_headers.c", headers_directives);
-NAMED(expires, "mod_expires.c", expires_directives);
 NAMED(autoindex, "mod_autoindex.c", autoindex_directives);
 NAMED(negotiation, "mod_negotiation.c", negotiation_directives);
 

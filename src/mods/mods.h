@@ -383,6 +383,10 @@ struct coder { /* what an answer's body goes through; lives as long as the reque
 struct coder *filter_choose(struct request *r, uint64_t body);
 extern struct module filter_module, deflate_module, brotli_module;
 
+/* ---- expires.c: Expires and max-age of an answer that is no error ---- */
+void expires_edit(struct request *r);
+extern struct module expires_module;
+
 /* ---- pages.c: answers that Weir itself gives --------------------------------------------------------------- */
 
 /* Sets out the answer to an error or redirect: r->status, Content-Type, Content-Length, body. Returns a local path

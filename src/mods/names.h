@@ -61,7 +61,7 @@ conf_set_fn names_set_off_only; /* Off is what happens anyway; anything else is 
 
 extern const struct directive access_compat_directives[], auth_basic_directives[], authn_core_directives[],
     authn_file_directives[], authz_groupfile_directives[];
-extern const struct directive setenvif_directives[], headers_directives[], expires_directives[], http2_directives[];
+extern const struct directive setenvif_directives[], headers_directives[], http2_directives[];
 extern const struct directive dir_directives[], mime_directives[], autoindex_directives[], negotiation_directives[];
 extern const struct directive ssl_directives[];
 extern const struct directive other_directives[]; /* of httpd's modules that Weir does not contain */

@@ -1,5 +1,4 @@
-/* What steers requests and answers: mod_env, mod_setenvif, mod_headers,
- * mod_filter, mod_deflate, mod_expires, mod_http2. */
+/* What steers requests and answers: mod_env, mod_setenvif, mod_headers, mod_http2. */
 #include "names.h"
 
 const struct directive setenvif_directives[] = {
@@ -13,13 +12,6 @@ const struct directive headers_directives[] = {
           "an optional condition, an action, header and value followed by optional env clause", WHY_HEADERS),
     INERT("RequestHeader", ANYWHERE, ARGS_RAW, "an action, header and value followed by optional env clause",
           WHY_HEADERS),
-    { 0 },
-};
-
-const struct directive expires_directives[] = {
-    OFF_ONLY("ExpiresActive", ANYWHERE, ARGS_FLAG, "Limited to 'on' or 'off'", WHY_ANSWERS),
-    INERT("ExpiresByType", ANYWHERE, ARGS_2, "a MIME type followed by an expiry date code", WHY_FILTERS),
-    INERT("ExpiresDefault", ANYWHERE, ARGS_1, "an expiry date code", WHY_FILTERS),
     { 0 },
 };
 

@@ -132,6 +132,7 @@ void reply_head(struct exchange *ex)
 
 int reply_edit(struct exchange *ex)
 {
+    expires_edit(&ex->r);
     sink_choose(ex);
     return 0;
 }
@@ -201,6 +202,8 @@ const char *reply_own(struct exchange *ex)
     add_date_and_server(r, loop_wall_us(ex->worker->loop));
     http_fields_set(r->arena, &r->out, "Content-Length", span_of(arena_printf(r->arena, "%zu", buf_len(&page))));
     ex->answer_body.framing = HTTP_LENGTH;
+    ex->coder = NULL;
+    expires_edit(r); /* a redirect's too */
     relay_discard_request(ex); /* what is here of a body need not cost the connection */
     reply_head(ex);
     if (!has_no_body(ex))
