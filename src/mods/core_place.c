@@ -68,9 +68,9 @@ const char *core_set_handler(struct conf_cmd *cmd, void *settings, int argc, cha
     struct core_place *place = settings;
 
     (void)argc;
-    if (strcasecmp(argv[0], "none") != 0)
+    if (strcasecmp(argv[0], "none") != 0 && !pages_of_handler(argv[0]))
         return names_refuse(cmd);
-    place->handler = NULL;
+    place->handler = pages_of_handler(argv[0]) ? arena_strdup(cmd->arena, argv[0]) : NULL;
     return NULL;
 }
 

@@ -392,6 +392,10 @@ extern struct module expires_module;
 /* Sets out the answer to an error or redirect: r->status, Content-Type, Content-Length, body. Returns a local path
  * instead when ErrorDocument names one (internal redirect), NULL otherwise. */
 const char *pages_answer(struct request *r, int status, struct buf *body);
+/* A page that SetHandler names: body and Content-Type of its 200. NULL: no such handler. */
+typedef void page_fn(struct request *r, struct buf *body);
+page_fn *pages_of_handler(const char *handler);
+page_fn proxy_balancer_manager; /* balancer_manager.c */
 void pages_trace(struct request *r, struct buf *body); /* TRACE: the request back as message/http */
 
 /* ---- logs.c, log_format.c: mod_log_config, mod_logio; error_format.c: ErrorLogFormat ---------------------- */

@@ -229,6 +229,21 @@ const char *pages_answer(struct request *r, int status, struct buf *body)
     return NULL;
 }
 
+page_fn *pages_of_handler(const char *handler)
+{
+    static const struct {
+        const char *handler;
+        page_fn *page;
+    } all[] = {
+        { "balancer-manager", proxy_balancer_manager },
+    };
+
+    for (unsigned i = 0; handler && i < COUNT_OF(all); i++)
+        if (strcmp(handler, all[i].handler) == 0)
+            return all[i].page;
+    return NULL;
+}
+
 void pages_trace(struct request *r, struct buf *body)
 {
     CHECK_MAGIC(r, REQUEST_MAGIC);

@@ -178,8 +178,11 @@ static const char *fill_page(struct exchange *ex, struct buf *page)
     struct request *r = &ex->r;
 
     forget_fields(r);
+    page_fn *shown = r->status == 200 ? pages_of_handler(r->handler) : NULL;
     if (is_own_trace(ex))
         pages_trace(r, page);
+    else if (shown && !is_own_options(ex))
+        shown(r, page);
     else if (is_own_options(ex) && r->uri[0] == '/')
         http_fields_add(r->arena, &r->out, SPAN("Allow"),
                         core_site_of(r->site)->trace == TRACE_OFF ? SPAN("POST,OPTIONS,HEAD,GET")

@@ -305,6 +305,8 @@ static int status_without_backend(struct exchange *ex)
                     (unsigned long long)ex->body.left, (long long)place->limit_body);
         return 413;
     }
+    if (pages_of_handler(r->handler)) /* they show, and take nothing */
+        return span_eq(r->head.method, SPAN("GET")) || r->header_only ? 200 : 405;
     REQUEST_LOG(r, LOG_CORE, LEVEL_INFO, 128, "nothing is mapped to %s / %s に対応する設定がありません", r->uri,
                 r->uri);
     return 404;
@@ -316,6 +318,7 @@ static enum step_result answer_here_or_proxy(struct exchange *ex)
         return STEP_NEXT;
     if (span_eq(ex->r.head.method, SPAN("TRACE"))) /* proxy_prepare found Max-Forwards: 0 */
         return answer_trace(ex);
+    ex->r.handler = core_place_of(ex->r.place)->handler;
     ex->r.status = status_without_backend(ex);
     return STEP_REPLY;
 }

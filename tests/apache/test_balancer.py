@@ -1,4 +1,6 @@
 """Which member of a balancer a request goes to, and what happens when it fails: the same under apache2 and under Weir."""
+import re
+
 import pytest
 
 from apache import HANDSHAKE, get
@@ -132,3 +134,54 @@ def test_as_apache(sequences, name):
     assert [b for b, s in zip(weir.bodies, weir.statuses) if s == 200] == [b for b, s in zip(apache.bodies, apache.statuses) if s == 200]
     assert weir.variables == apache.variables
     assert weir.log == apache.log
+
+
+# ---- the manager's page -------------------------------------------------------------------------------------------------
+
+SHOWN = ("<Location /bm>\nSetHandler balancer-manager\n</Location>\n" +
+         pool(["@A@ route=a redirect=b", "@B@ route=b loadfactor=2.5 lbset=1 status=+D", "ws://127.0.0.1:@DEAD@ status=+H+N"],
+              settings="stickysession=S|s timeout=7 nofailover=On maxattempts=9") +
+         pool(["unix:/nonexistent/x|http:", "@C@/path status=+I+R"], "q", "lbmethod=bybusyness") +
+         "ProxyPass /p balancer://p/\nProxyPass /q balancer://q/\nProxyPass /none balancer://none/\n")
+PAGES = [
+    ("at first", SHOWN, [get("/bm")]),
+    ("after some requests", SHOWN, [get("/p/x"), get("/p/y", "X-Script: long"), get("/p/x", "Cookie: S=1.a"), get("/q/x"), get("/bm")]),
+    ("for HEAD", SHOWN, [get("/bm", method="HEAD")]),
+    ("for OPTIONS", SHOWN, [get("/bm", method="OPTIONS")]),
+    ("for PUT", SHOWN, [get("/bm", method="PUT")]),
+    ("below the location", SHOWN, [get("/bm/x?y")]),
+    ("a backend goes first", pool(["@A@"]) + TO + "<Location /bm>\nSetHandler balancer-manager\n</Location>\n", [get("/bm")]),
+    ("for those who may", SHOWN + "<Location /bm>\nRequire all denied\n</Location>\n", [get("/bm")]),
+]
+
+
+@pytest.fixture(scope="module")
+def pages():
+    return Sequences(PAGES)
+
+
+def cells(answer):
+    """Of the page's tables, as people read them."""
+    body = answer.body
+    if answer.all("Transfer-Encoding"):
+        body, rest = b"", body
+        while rest and (size := int(rest.split(b"\r\n")[0], 16)):
+            rest = rest.split(b"\r\n", 1)[1]
+            body, rest = body + rest[:size], rest[size + 2:]
+    found = re.findall(r"<t[hd]>(.*?)(?=<t[hd]>|</tr>)", body.decode("latin-1").replace(" | ", "|"), re.S)
+    return [re.sub(r"<[^>]*>", "", c).strip() for c in found]
+
+
+@pytest.mark.parametrize("name", [r[0] for r in PAGES])
+def test_the_manager_shows_the_same(pages, name):
+    apache, weir = pages.of(name)
+    assert weir.statuses == apache.statuses
+    assert cells(weir.answers[-1]) == cells(apache.answers[-1])
+    assert bool(cells(apache.answers[-1])) == (name in ("at first", "after some requests", "below the location"))
+
+
+def test_the_manager_changes_nothing():
+    body = b"b=p&w=http://127.0.0.1/&w_status_D=1"
+    row = ("post", SHOWN, [get("/bm", "Content-Length: %d" % len(body), method="POST", body=body)])
+    _, weir = Sequences([row]).of("post")
+    assert weir.statuses == [405]
