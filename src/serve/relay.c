@@ -178,6 +178,7 @@ static void let_upstream_go(struct exchange *ex)
         upstream_keep(u);
     else
         upstream_close(u);
+    balance_release(ex); /* before the client can know of the end, and ask again */
 }
 
 static void end_answer(struct exchange *ex, const struct http_fields *trailers)
