@@ -210,6 +210,16 @@ struct http_validators {   /* of what would be sent */
 int http_conditions(struct arena *a, const struct http_fields *request, bool get, const struct http_validators *is);
 bool http_range_applies(struct arena *a, const struct http_fields *request, const struct http_validators *is);
 
+/* multipart.c: an answer of several parts */
+struct http_multipart {
+    const char *boundary;
+    struct span type; /* of the whole; n 0 when it has none */
+    uint64_t whole;   /* its bytes */
+};
+void http_part_head(struct buf *out, const struct http_multipart *m, const struct http_range *range);
+void http_part_end(struct buf *out, const struct http_multipart *m);
+uint64_t http_parts_length(const struct http_multipart *m, const struct http_ranges *ranges); /* of all together */
+
 /* ---- words ------------------------------------------------------------------------------------------ */
 
 const char *http_reason(int status); /* "Not Found"; "Unknown Reason" for codes without a text */

@@ -377,6 +377,9 @@ bool proxy_overrides_error(const struct request *r, int status); /* ProxyErrorOv
 enum coder_flush { CODER_MORE, CODER_FLUSH /* all so far is to be readable */, CODER_END };
 struct coder { /* what an answer's body goes through; lives as long as the request's arena */
     void (*code)(struct coder *c, struct span in, enum coder_flush flush, struct buf *out);
+    bool counted; /* it gives length bytes in all */
+    uint64_t length;
+    bool full; /* what still comes makes no difference */
 };
 /* What the filters of r->place make of the answer whose head is r->status and r->out: NULL, or how its body is coded,
  * its fields changed accordingly. body: its bytes when they are known, UINT64_MAX else. */

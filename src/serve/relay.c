@@ -174,7 +174,8 @@ static void let_upstream_go(struct exchange *ex)
 {
     struct upstream *u = ex->upstream;
 
-    if (ex->body_done && !buf_len(&u->out) && !buf_len(&u->in) && answer_allows_reuse(ex) && !ex->deaf && u->may_keep)
+    if (ex->answer_body.done && ex->body_done && !buf_len(&u->out) && !buf_len(&u->in) && answer_allows_reuse(ex) &&
+        !ex->deaf && u->may_keep)
         upstream_keep(u);
     else
         upstream_close(u);
@@ -185,6 +186,12 @@ static void end_answer(struct exchange *ex, const struct http_fields *trailers)
 {
     sink_end(ex, trailers);
     let_upstream_go(ex);
+}
+
+/* The parts asked for are sent: a short rest is read, so that the connection may be kept, a long one is not. */
+static bool is_enough(const struct exchange *ex)
+{
+    return ex->coder && ex->coder->full && ex->answer_body.left > HIGH_WATER;
 }
 
 static enum http_parse move_answer_piece(struct exchange *ex)
@@ -199,7 +206,7 @@ static enum http_parse move_answer_piece(struct exchange *ex)
     balance_count(ex, 0, payload.n);
     sink_write(ex, payload);
     rewind_empty(&ex->upstream->in);
-    if (is_end(&ex->answer_body, was_done))
+    if (is_end(&ex->answer_body, was_done) || is_enough(ex))
         end_answer(ex, &trailers);
     return HTTP_DONE;
 }

@@ -41,7 +41,8 @@ static bool has_no_body(const struct exchange *ex)
 /* How the client learns where the body ends: chosen here, once. */
 static void choose_framing(struct exchange *ex, struct buf *out)
 {
-    enum http_framing framing = ex->coder ? HTTP_UNTIL_CLOSE : ex->answer_body.framing;
+    enum http_framing framing =
+        ex->coder ? (ex->coder->counted ? HTTP_LENGTH : HTTP_UNTIL_CLOSE) : ex->answer_body.framing;
     const struct http_fields *fields = &ex->r.out;
     struct span length = http_fields_get(fields, "Content-Length");
 
@@ -134,7 +135,7 @@ int reply_edit(struct exchange *ex)
 {
     expires_edit(&ex->r);
     sink_choose(ex);
-    return 0;
+    return parts_choose(ex);
 }
 
 /* ---- our own ---- */
@@ -206,7 +207,7 @@ const char *reply_own(struct exchange *ex)
     http_fields_set(r->arena, &r->out, "Content-Length", span_of(arena_printf(r->arena, "%zu", buf_len(&page))));
     ex->answer_body.framing = HTTP_LENGTH;
     ex->coder = NULL;
-    expires_edit(r); /* a redirect's too */
+    expires_edit(r);           /* a redirect's too */
     relay_discard_request(ex); /* what is here of a body need not cost the connection */
     reply_head(ex);
     if (!has_no_body(ex))

@@ -222,7 +222,8 @@ void reply_interim(struct exchange *ex, const struct http_response_head *h);
 /* sink.c: an answer's body, whatever its source, framed for the client; a body may be dropped there (HEAD) */
 void sink_write(struct exchange *ex, struct span payload);
 void sink_choose(struct exchange *ex);         /* its filters, and what they change in the head */
-void sink_push(struct exchange *ex);          /* no more for now: all so far is to reach the client */
+int parts_choose(struct exchange *ex);         /* parts.c: a Range of a backend's answer; 0 or 416 */
+void sink_push(struct exchange *ex);           /* no more for now: all so far is to reach the client */
 bool sink_is_plain(const struct exchange *ex); /* bytes go out as they are, so that a file may use sendfile */
 void sink_end(struct exchange *ex, const struct http_fields *trailers);   /* the whole reply is in client->out then */
 void chunk_add(struct buf *out, struct span payload);                     /* the payload as one chunk */
@@ -236,9 +237,9 @@ void answer_on_ready(struct stream *s); /* an upstream's stream, busy or pooled 
 void answer_on_look(struct task *t);    /* the same, asked for by ourselves */
 bool answer_read(struct exchange *ex);  /* reads on; false: the exchange is gone or went on */
 /* upgrade.c */
-bool upgrade_is_sane(struct exchange *ex);              /* before connecting: else it is forwarded as plain HTTP */
+bool upgrade_is_sane(struct exchange *ex); /* before connecting: else it is forwarded as plain HTTP */
 void upgrade_on_end(void *passage, const struct tunnel_report *r); /* a tunnel's last words */
-enum step_result upgrade_answered(struct exchange *ex); /* a 101: STEP_DONE (a tunnel now) or STEP_REPLY */
+enum step_result upgrade_answered(struct exchange *ex);            /* a 101: STEP_DONE (a tunnel now) or STEP_REPLY */
 
 /* ---- upstream: connections to backends ------------------------------------------------------------------------------
  */

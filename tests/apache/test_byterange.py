@@ -69,7 +69,7 @@ def parts_of(answer):
         own.add("content-length") # the boundary's length differs
         raw = raw.replace(found.group(1).encode(), b"BOUNDARY")
     if answer.status >= 400:
-        own |= {"content-length", "content-type"}
+        own |= {"content-length", "content-type", "transfer-encoding"}
     fields = sorted((n.lower(), v.replace(found.group(1), "BOUNDARY") if found else v) for n, v in answer.fields if n.lower() not in own)
     return answer.status, fields, raw
 

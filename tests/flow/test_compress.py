@@ -143,3 +143,48 @@ def test_a_filter_that_is_not_there_is_refused_by_name():
     assert "Unknown filter provider NONSENSE" in weir.run("-t").stderr
     weir.configure("Substitute s/a/b/")
     assert "mod_substitute is not part of Weir" in weir.run("-t").stderr
+
+
+def test_a_part_of_a_long_answer_ends_with_the_part():
+    """What a backend would still send is not fetched: its connection ends instead."""
+    def flood(wire):
+        wire.read_request()
+        wire.send(b"HTTP/1.1 200 OK\r\nContent-Length: 10000000000\r\n\r\n")
+        try:
+            while True:
+                wire.send(b"0123456789" * 10000)
+        except OSError:
+            ended.set()
+
+    ended = threading.Event()
+    conf = "ProxyPass / http://127.0.0.1:{backend}/"
+    with Backend(flood) as backend, Weir(conf, backend=backend) as weir, weir.connect() as c:
+        for start in (0, 5000000):
+            ended.clear()
+            c.send(request("GET", "/", [("Range", "bytes=%d-%d" % (start, start + 19))]))
+            reply = c.read_response()
+            assert (reply.status, reply.body) == (206, b"0123456789" * 2)
+            assert reply.get("Content-Range") == "bytes %d-%d/10000000000" % (start, start + 19)
+            assert ended.wait(10)
+        c.send(request("GET", "/", [("Range", "bytes=0-4,100000-100003")]))
+        reply = c.read_response()
+        assert reply.status == 206 and reply.body.count(b"Content-range") == 2
+        c.send(request("GET", "/", [("Range", "bytes=10000000000-")]))
+        assert c.read_response().status == 416
+
+
+def test_a_part_leaves_the_backends_connection_for_the_next_request():
+    def serve(wire):
+        try:
+            while True:
+                wire.read_request()
+                wire.send(answer(200, b"0123456789" * 100))
+        except (AssertionError, OSError):
+            pass
+
+    with Backend(serve) as backend, Weir("ProxyPass / http://127.0.0.1:{backend}/", backend=backend, args=()) as weir, \
+            weir.connect() as c:
+        for _ in range(3):
+            c.send(request("GET", "/", [("Range", "bytes=10-14")]))
+            assert c.read_response().body == b"01234"
+        assert backend.connections == 1
