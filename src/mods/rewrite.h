@@ -180,8 +180,6 @@ char *rewrite_escape_group(struct arena *a, struct span group, const struct rewr
 /* The path of a URL of the request's own site, or NULL. */
 const char *rewrite_reduce(const struct request *r, const char *url);
 const char *rewrite_qualify(const struct request *r, const char *path);
-/* RewriteBase: what stands for the directory in a path. */
-const char *rewrite_replace_prefix(struct arena *a, const char *input, const char *match, const char *by);
 
 /* ---- the engine ----------------------------------------------------------------------------------------------------
  */
@@ -205,6 +203,8 @@ enum rewrite_outcome { REWRITE_NOTHING, REWRITE_DONE, REWRITE_DONE_RAW /* [NE] *
 const char *rewrite_expand(struct rewriting *w, const struct rewrite_text *t);
 /* The same, and whether the "?" that begins the query came from what the client sent. */
 const char *rewrite_expand_checked(struct rewriting *w, const struct rewrite_text *t, bool *unsafe);
+/* rewrite_url.c: what stands for a directory outside (RewriteBase); the input itself when it is not below it. */
+const char *rewrite_replace_prefix(struct rewriting *w, const char *input, const char *match, const char *by);
 /* rewrite_vars.c */
 const struct rewrite_variable *rewrite_variable_find(struct arena *a, const char *name, bool *looks_ahead);
 struct span rewrite_variable_get(struct rewriting *w, const struct rewrite_variable *v);

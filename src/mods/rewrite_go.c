@@ -241,7 +241,7 @@ static void replace_directory(struct rewriting *w)
     if (!place->base || !path || !*++path)
         return;
     REWRITE_LOG(w, 2, "trying to replace prefix %s with %s", place->directory, place->base);
-    other = rewrite_replace_prefix(r->arena, path, place->directory + (*place->directory == '/'), place->base + 1);
+    other = rewrite_replace_prefix(w, path, place->directory + (*place->directory == '/'), place->base + 1);
     if (strcmp(other, path) != 0)
         r->filename =
             arena_concat(r->arena, arena_strndup(r->arena, r->filename, (size_t)(path - r->filename)), other, NULL);
@@ -269,7 +269,7 @@ static const char *with_context(struct rewriting *w, const char *path)
         return path;
     REWRITE_LOG(w, 2, "trying to replace context docroot %.*s with context prefix %.*s", (int)root.n, root.p,
                 (int)prefix.n, prefix.p);
-    return rewrite_replace_prefix(w->r->arena, path, arena_span(w->r->arena, root), arena_span(w->r->arena, prefix));
+    return rewrite_replace_prefix(w, path, arena_span(w->r->arena, root), arena_span(w->r->arena, prefix));
 }
 
 static int begin_again(struct rewriting *w, const char *old_name)
@@ -287,7 +287,7 @@ static int begin_again(struct rewriting *w, const char *old_name)
     }
     if (place->base) {
         REWRITE_LOG(w, 2, "trying to replace prefix %s with %s", place->directory, place->base);
-        mapped = rewrite_replace_prefix(r->arena, path, place->directory, place->base);
+        mapped = rewrite_replace_prefix(w, path, place->directory, place->base);
     } else {
         mapped = without_root(w, path);
     }

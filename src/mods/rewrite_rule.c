@@ -297,8 +297,8 @@ static const char *compile_cond(struct conf_cmd *cmd, struct rewrite_cond *c)
 
     if (c->no_case && (c->test != TEST_REGEX && (c->test < TEST_LESS || c->test > TEST_GREATER_EQUAL))) {
         conf_note(cmd, LEVEL_WARN, LOG_REWRITE, 665,
-                  "RewriteCond: NoCase option for non-regex pattern '%s' is not supported and will be ignored. (%s:%d)",
-                  c->pattern, cmd->node->file, cmd->node->line);
+                  "RewriteCond: NoCase option for non-regex pattern '%s' is not supported and will be ignored.",
+                  c->pattern);
         c->no_case = false;
     }
     if (c->test == TEST_EXPR && !(c->expr = expr_compile(cmd->arena, c->pattern, 0, vars_known, &error)))

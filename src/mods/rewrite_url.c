@@ -134,12 +134,16 @@ const char *rewrite_reduce(const struct request *r, const char *url)
     return is_own(r, host, port) ? (*end ? end : "/") : NULL;
 }
 
-const char *rewrite_replace_prefix(struct arena *a, const char *input, const char *match, const char *by)
+const char *rewrite_replace_prefix(struct rewriting *w, const char *input, const char *match, const char *by)
 {
     size_t n = strlen(match), end = strlen(by);
+    const char *output;
 
     n -= n && match[n - 1] == '/';
     if (strncmp(input, match, n) != 0 || input[n] != '/')
         return input;
-    return arena_concat(a, by, end && by[end - 1] != '/' ? "/" : "", input + n + 1, NULL);
+    output = arena_concat(w->r->arena, by, end && by[end - 1] != '/' ? "/" : "", input + n + 1, NULL);
+    REWRITE_LOG(w, 5, "strip matching prefix: %s -> %s", input, input + n + 1);
+    REWRITE_LOG(w, 4, "add subst prefix: %s -> %s", input + n + 1, output);
+    return output;
 }

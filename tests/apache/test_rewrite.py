@@ -1,5 +1,7 @@
 """RewriteRule and RewriteCond of a virtual host: flags, conditions, variables, maps, what refuses a request."""
+import atexit
 import os
+import shutil
 import tempfile
 
 import pytest
@@ -8,6 +10,7 @@ from apache import HANDSHAKE, Pair, get
 
 ROOT = tempfile.mkdtemp(prefix="weir-rewrite-")
 os.chmod(ROOT, 0o755)
+atexit.register(shutil.rmtree, ROOT, True)
 for name, text in (("file.txt", "text"), ("empty", ""), ("run.sh", "#!/bin/sh\n"), ("dir/in.txt", "inner"),
                    ("map.txt", "# comment\nalpha one rest\nbeta  two\n gamma three\nalpha again\nnovalue\nlist a\nq x?y\n"),
                    ("rnd.txt", "one only\nempty a||\n")):
