@@ -134,9 +134,9 @@ static int ask_terminal(const struct tls_phrase_asking *a, const struct tls_key_
         return -1;
     quiet = before;
     quiet.c_lflag &= ~(tcflag_t)(ECHO | ICANON | ISIG);
+    tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet); /* which forgets what was typed: before the question */
     fprintf(stderr, "Private key %s:%u (%s)\nEnter pass phrase / パスフレーズを入力してください:", a->name, q->index,
             q->file);
-    tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet);
     n = type_line(STDIN_FILENO, out, size);
     tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
     fputc('\n', stderr);
