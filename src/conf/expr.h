@@ -21,6 +21,9 @@ enum expr_flags {
  * "variable", "function" or "list" (a list function's values are separated by NUL); NULL: every name does. */
 struct expr *expr_compile(struct arena *a, const char *text, unsigned flags,
                           bool (*known)(const char *kind, const char *name), const char **error);
+/* Where it was written, "FILE:LINE", for messages. */
+void expr_set_origin(struct expr *e, const char *origin);
+const char *expr_origin(const struct expr *e);
 int expr_true(const struct expr *e, struct expr_env *env, const char **error);         /* 1, 0, -1 evaluation failed */
 struct span expr_text(const struct expr *e, struct expr_env *env, const char **error); /* p is NULL when it failed */
 

@@ -105,6 +105,7 @@ struct expr_node {
 struct expr {
     unsigned flags;
     const struct expr_node *root;
+    const char *origin;
 };
 
 /* ---- expr_func.c: functions and operators that need no request --------------------------------------------- */

@@ -474,3 +474,13 @@ struct expr *expr_compile(struct arena *a, const char *text, unsigned flags,
     *error = fault(&p);
     return *error ? NULL : e;
 }
+
+void expr_set_origin(struct expr *e, const char *origin)
+{
+    e->origin = origin;
+}
+
+const char *expr_origin(const struct expr *e)
+{
+    return e->origin ? e->origin : "";
+}

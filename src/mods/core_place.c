@@ -57,7 +57,7 @@ const char *core_set_error_document(struct conf_cmd *cmd, void *settings, int ar
                   cmd->node->line);
         return NULL;
     }
-    if (d->kind != ERROR_DEFAULT && !(d->text = expr_compile(cmd->arena, d->value, EXPR_STRING, vars_known, &fault)))
+    if (d->kind != ERROR_DEFAULT && !(d->text = vars_compile(cmd, d->value, EXPR_STRING, &fault)))
         return conf_fault(cmd, "Cannot parse expression in ErrorDocument: %s", fault);
     vec_add(cmd->arena, &place->error_documents, d);
     return NULL;

@@ -113,12 +113,9 @@ static void walk_target(struct request *r, struct walk *w)
 
 static bool holds(struct request *r, const struct section *s)
 {
-    struct expr_env env = { 0 };
     const char *error = NULL;
-    int result;
+    int result = vars_true(r, s->condition, NULL, &error);
 
-    vars_env(r, &env);
-    result = expr_true(s->condition, &env, &error);
     if (result < 0)
         REQUEST_LOG(r, LOG_CORE, LEVEL_ERROR, 39, "Failed to evaluate <If > condition: %s", error ? error : "");
     return result > 0;

@@ -45,7 +45,7 @@ static const char *set_condition(struct conf_cmd *cmd, struct custom_log *log, c
         return "error in condition clause";
     if (!clause[5])
         return "missing condition";
-    log->condition = expr_compile(cmd->arena, clause + 5, 0, vars_known, &fault);
+    log->condition = vars_compile(cmd, clause + 5, 0, &fault);
     return fault;
 }
 

@@ -8,6 +8,8 @@ extern struct module alias_module;          /* alias.c */
 extern struct module env_module;            /* env.c */
 extern struct module rewrite_module;        /* rewrite.c */
 extern struct module proxy_balancer_module; /* proxy_balancer.c */
+extern struct module setenvif_module;       /* setenvif.c */
+extern struct module headers_module;        /* headers.c */
 
 /* A module that is here for its name, or for rows that do not act yet. */
 #define NAMED(ident, file, rows)                                                                                       \
@@ -52,8 +54,6 @@ NAMED(authn_file, "mod_authn_file.c", authn_file_directives);
 
 NAMED(dir, "mod_dir.c", dir_directives);
 NAMED(mime, "mod_mime.c", mime_directives);
-NAMED(setenvif, "mod_setenvif.c", setenvif_directives);
-NAMED(headers, "mod_headers.c", headers_directives);
 NAMED(autoindex, "mod_autoindex.c", autoindex_directives);
 NAMED(negotiation, "mod_negotiation.c", negotiation_directives);
 

@@ -45,6 +45,7 @@ struct request {
     const char *hostname;                      /* of Host or the absolute form, lower case; NULL when none */
     int host_port;                             /* written in Host; 0 */
     struct http_fields env, notes;
+    struct http_fields *varies; /* where a condition under way notes the fields that it reads; or NULL */
     const char *user, *auth_type;
     const char *handler;                          /* "proxy-server", … */
     struct proxy_target *proxy;                   /* set by proxy_translate */
@@ -217,6 +218,18 @@ int alias_fixup(struct request *r);     /* Redirect in sections: 0 or a status *
 int authz_check(struct request *r); /* 0 or 403, logged as AH01630 */
 /* ---- env.c: SetEnv, PassEnv, UnsetEnv into r->env ---- */
 void env_fixup(struct request *r);
+/* ---- setenvif.c: SetEnvIf and its kin; 0, or 500 when a pattern gave up ---- */
+int setenvif_site(struct request *r);  /* lines outside of sections, before anything is decided */
+int setenvif_place(struct request *r); /* lines in sections, once the place is known */
+
+/* ---- headers.c, headers_format.c: Header, RequestHeader; 0, or 500 when a pattern gave up ----------------------- */
+
+int headers_early(struct request *r);   /* the lines with `early`: before anything is decided */
+int headers_request(struct request *r); /* RequestHeader, once the place is known: the last of the fixups */
+int headers_answer(struct request *r);  /* Header: a backend's answer, a file, a 2xx of our own */
+int headers_error(struct request *r);   /* Header always: an error page, a redirect */
+/* Names and values that may go out as they are (check_headers of http_filters.c); false: said in the log. */
+bool headers_sound(const struct request *r);
 
 /* ---- remoteip.c: who the client is, when trusted proxies stand between --------------------------------------- */
 extern struct module remoteip_module;
@@ -400,6 +413,7 @@ typedef void page_fn(struct request *r, struct buf *body);
 page_fn *pages_of_handler(const char *handler);
 page_fn proxy_balancer_manager; /* balancer_manager.c */
 void pages_trace(struct request *r, struct buf *body); /* TRACE: the request back as message/http */
+struct span pages_allow(const struct request *r);      /* what Allow says of what is not proxied */
 
 /* ---- logs.c, log_format.c: mod_log_config, mod_logio; error_format.c: ErrorLogFormat ---------------------- */
 
@@ -427,5 +441,12 @@ bool vars_known(const char *kind, const char *name);          /* for expr_compil
 typedef struct span vars_fn(const struct request *r, const char *name);
 vars_fn *vars_find(const char *name);
 vars_fn *vars_find_function(const char *name);
+/* An expression of a line: EXPR_… flags; NULL and *fault (ap_expr_parse_cmd). */
+const struct expr *vars_compile(struct conf_cmd *cmd, const char *text, unsigned flags, const char **fault);
+/* 1, 0, or -1 and *fault, which is in the log then. A condition's fields of the request go into the answer's Vary. m:
+ * the captures of its last match; may be NULL. */
+int vars_true(struct request *r, const struct expr *e, struct regex_match *m, const char **fault);
+/* p NULL and *fault: logged too. The text may hold bytes of the client. */
+struct span vars_text(const struct request *r, const struct expr *e, const char **fault);
 
 #endif

@@ -35,8 +35,6 @@
 #define WHY_GUARDS "it protects, and this version does not act on it / 保護の指定ですが、この版ではまだ機能しません"
 #define WHY_ROUTES                                                                                                     \
     "it sends requests elsewhere, and this version does not act on it / この版ではまだ振り分けに使えません"
-#define WHY_STEERS                                                                                                     \
-    "variables steer other directives, and this version does not set them / この版ではまだ変数を設定できません"
 #define WHY_ANSWERS "it changes answers, and this version does not act on it / この版ではまだ応答を変更できません"
 #define WHY_CODE    "it loads code made for httpd / httpd 用のコードは読み込めません"
 
@@ -45,7 +43,6 @@
 #define WHY_SCRIPTS  "Weir runs no scripts / Weir はスクリプトを実行しません"
 #define WHY_THREADS  "Weir runs one worker thread a core / Weir はコアごとに 1 スレッドで動きます"
 #define WHY_KERNEL   "the kernel's own choice is used / カーネルの既定値を使います"
-#define WHY_HEADERS  "headers are not changed by this version / この版ではヘッダーを変更しません"
 #define WHY_FILTERS  "no filter uses it in this version / この版にはこれを使うフィルターがありません"
 #define WHY_HTTP2    "HTTP/1.1 is spoken in this version / この版は HTTP/1.1 で通信します"
 #define WHY_STATUS   "there is no scoreboard / スコアボードはありません"
@@ -61,7 +58,7 @@ conf_set_fn names_set_off_only; /* Off is what happens anyway; anything else is 
 
 extern const struct directive access_compat_directives[], auth_basic_directives[], authn_core_directives[],
     authn_file_directives[], authz_groupfile_directives[];
-extern const struct directive setenvif_directives[], headers_directives[], http2_directives[];
+extern const struct directive http2_directives[];
 extern const struct directive dir_directives[], mime_directives[], autoindex_directives[], negotiation_directives[];
 extern const struct directive ssl_directives[];
 extern const struct directive other_directives[]; /* of httpd's modules that Weir does not contain */

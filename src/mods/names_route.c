@@ -1,19 +1,5 @@
-/* What steers requests and answers: mod_env, mod_setenvif, mod_headers, mod_http2. */
+/* What steers requests and answers: mod_http2. */
 #include "names.h"
-
-const struct directive setenvif_directives[] = {
-    REFUSED("BrowserMatch", ANYWHERE, WHY_STEERS),   REFUSED("BrowserMatchNoCase", ANYWHERE, WHY_STEERS),
-    REFUSED("SetEnvIf", ANYWHERE, WHY_STEERS),       REFUSED("SetEnvIfExpr", ANYWHERE, WHY_STEERS),
-    REFUSED("SetEnvIfNoCase", ANYWHERE, WHY_STEERS), { 0 },
-};
-
-const struct directive headers_directives[] = {
-    INERT("Header", ANYWHERE, ARGS_RAW,
-          "an optional condition, an action, header and value followed by optional env clause", WHY_HEADERS),
-    INERT("RequestHeader", ANYWHERE, ARGS_RAW, "an action, header and value followed by optional env clause",
-          WHY_HEADERS),
-    { 0 },
-};
 
 const struct directive http2_directives[] = {
     INERT("H2CopyFiles", ANYWHERE, ARGS_1, "on to perform copy of file data", WHY_HTTP2),

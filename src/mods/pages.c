@@ -69,10 +69,11 @@ static void add_signature(struct request *r, struct buf *body)
     buf_printf(body, " Port %d</address>\n", request_server_port(r));
 }
 
-static void add_explanation(struct request *r, const char *location, struct buf *body)
+static void add_explanation(struct request *r, struct buf *body)
 {
     if (r->status >= 300 && r->status < 400) {
-        const char *link = http_escape_html(r->arena, span_of(location ? location : ""));
+        struct span location = http_fields_get(&r->out, "Location");
+        const char *link = http_escape_html(r->arena, location.p ? location : SPAN(""));
         buf_printf(body, "<p>The document is found <a href=\"%s\">here</a>.</p>\n", link);
         return;
     }
@@ -87,13 +88,13 @@ static const char *reason_of(const struct request *r)
 }
 
 /* second: what went wrong while an ErrorDocument was fetched, 0 when nothing did. */
-static void add_page(struct request *r, const char *location, int second, struct buf *body)
+static void add_page(struct request *r, int second, struct buf *body)
 {
     const char *reason = http_escape_html(r->arena, span_of(reason_of(r)));
 
     buf_printf(body, DOCTYPE "<html><head>\n<title>%d %s</title>\n</head><body>\n<h1>%s</h1>\n", r->status, reason,
                reason);
-    add_explanation(r, location, body);
+    add_explanation(r, body);
     if (second)
         buf_printf(body, "<p>The page meant for this error could not be given either: %d %s.</p>\n", second,
                    http_reason(second));
@@ -117,16 +118,13 @@ static const struct error_document *find_document(const struct request *r, int s
 
 static const char *document_text(struct request *r, const struct error_document *d)
 {
-    struct expr_env env = { 0 };
-    const char *error = NULL;
-    struct span text;
+    const char *fault = NULL;
+    struct span text = vars_text(r, d->text, &fault);
 
-    vars_env(r, &env);
-    text = expr_text(d->text, &env, &error);
     if (text.p)
         return arena_span(r->arena, text);
     REQUEST_LOG(r, LOG_CORE, LEVEL_ERROR, 2841, "core: ErrorDocument: can't evaluate require expression: %s",
-                error ? error : "");
+                fault ? fault : "");
     return NULL;
 }
 
@@ -135,15 +133,31 @@ static void set_out(struct request *r, const char *name, const char *value)
     http_fields_set(r->arena, &r->out, name, span_of(value));
 }
 
-/* ap_send_error_response: Allow goes with 405 and 501. */
-static void set_fields(struct request *r)
+struct span pages_allow(const struct request *r)
+{
+    return core_site_of(r->site)->trace == TRACE_OFF ? SPAN("POST,OPTIONS,HEAD,GET")
+                                                     : SPAN("POST,OPTIONS,HEAD,GET,TRACE");
+}
+
+static bool names_location(int status)
+{
+    return status == 201 || (status >= 300 && status < 400);
+}
+
+/* ap_send_error_response: of what was said before only err_out stays, which becomes the table of success, and where a
+ * redirect leads. NULL: as r->out has it. */
+static void start_over(struct request *r, const char *location)
 {
     bool plain = request_env(r, "suppress-error-charset") != NULL;
+    struct span target = location ? span_of(location) : http_fields_get(&r->out, "Location");
 
+    r->out = r->err_out;
+    r->err_out = (struct http_fields){ 0 };
+    if (target.p && names_location(r->status))
+        http_fields_set(r->arena, &r->out, "Location", target);
     set_out(r, "Content-Type", plain ? "text/html" : "text/html; charset=iso-8859-1");
     if (r->status == 405 || r->status == 501)
-        set_out(r, "Allow",
-                core_site_of(r->site)->trace == TRACE_OFF ? "POST,OPTIONS,HEAD,GET" : "POST,OPTIONS,HEAD,GET,TRACE");
+        http_fields_set(r->arena, &r->out, "Allow", pages_allow(r));
 }
 
 static const struct request *first_error(const struct request *r)
@@ -164,16 +178,8 @@ static void answer_first(struct request *r, const struct request *first, struct 
     r->reason = first->reason;
     r->error_text = first->error_text;
     r->place = first->place;
-    http_fields_remove(&r->out, "Location");
-    set_fields(r);
-    add_page(r, NULL, second, body);
-}
-
-static const char *location_of(const struct request *r)
-{
-    struct span location = http_fields_get(&r->out, "Location");
-
-    return location.p ? arena_span(r->arena, location) : NULL;
+    start_over(r, NULL);
+    add_page(r, second, body);
 }
 
 static bool has_control(const char *text)
@@ -219,13 +225,12 @@ const char *pages_answer(struct request *r, int status, struct buf *body)
     if (text && d->kind == ERROR_URL) {
         r->status = 302;
         r->reason = NULL;
-        set_out(r, "Location", text);
     }
-    set_fields(r);
+    start_over(r, text && d->kind == ERROR_URL ? text : NULL);
     if (text && d->kind == ERROR_TEXT)
         buf_adds(body, text);
     else
-        add_page(r, location_of(r), 0, body);
+        add_page(r, 0, body);
     return NULL;
 }
 

@@ -142,12 +142,12 @@ const char *core_proxy_match(struct conf_cmd *cmd, void *settings, int argc, cha
 static const char *open_condition(struct conf_cmd *cmd, struct section *before, const char *text)
 {
     const char *rest = text, *word = conf_word(cmd->arena, &rest), *error = NULL;
-    struct expr *condition;
+    const struct expr *condition;
     struct section *s;
 
     if (!word)
         return missing_argument(cmd);
-    condition = expr_compile(cmd->arena, word, 0, vars_known, &error);
+    condition = vars_compile(cmd, word, 0, &error);
     if (!condition)
         return conf_fault(cmd, "Cannot parse condition clause: %s", error);
     if (*rest)

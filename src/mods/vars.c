@@ -23,14 +23,23 @@ static struct span give_nothing(const struct request *r, const char *name)
 }
 
 /* HTTP_USER_AGENT: the field User-Agent. */
+static const char *header_of(const char *name)
+{
+    static const char *const fields[][2] = {
+        { "HTTP_USER_AGENT", "User-Agent" }, { "HTTP_PROXY_CONNECTION", "Proxy-Connection" },
+        { "HTTP_REFERER", "Referer" },       { "HTTP_COOKIE", "Cookie" },
+        { "HTTP_FORWARDED", "Forwarded" },   { "HTTP_ACCEPT", "Accept" },
+    };
+
+    for (size_t i = 0; i < COUNT_OF(fields); i++)
+        if (!strcasecmp(name, fields[i][0]))
+            return fields[i][1];
+    return "Host";
+}
+
 static struct span give_header(const struct request *r, const char *name)
 {
-    char *field = arena_strdup(r->arena, name + strlen("HTTP_"));
-
-    for (char *p = field; *p; p++)
-        if (*p == '_')
-            *p = '-';
-    return http_fields_join(r->arena, &r->head.fields, field);
+    return http_fields_join(r->arena, &r->head.fields, header_of(name));
 }
 
 static struct span give_method(const struct request *r, const char *name)
@@ -337,6 +346,11 @@ static struct span call_req(const struct request *r, const char *arg)
     return http_fields_join(r->arena, &r->head.fields, arg);
 }
 
+static struct span call_req_novary(const struct request *r, const char *arg)
+{
+    return call_req(r, arg);
+}
+
 static struct span call_resp(const struct request *r, const char *arg)
 {
     struct span value = http_fields_get(&r->out, arg);
@@ -389,9 +403,10 @@ static const struct {
     const char *name;
     vars_fn *call; /* with the argument in place of the name */
 } functions[] = {
-    { "req", call_req },       { "http", call_req },  { "req_novary", call_req }, { "resp", call_resp },
-    { "reqenv", call_reqenv }, { "env", call_env },   { "note", call_note },      { "osenv", call_osenv },
-    { "md5", call_md5 },       { "sha1", call_sha1 }, { "ssl", ssl_variable },
+    { "req", call_req },   { "http", call_req },      { "req_novary", call_req_novary },
+    { "resp", call_resp }, { "reqenv", call_reqenv }, { "env", call_env },
+    { "note", call_note }, { "osenv", call_osenv },   { "md5", call_md5 },
+    { "sha1", call_sha1 }, { "ssl", ssl_variable },
 };
 
 vars_fn *vars_find_function(const char *name)
@@ -404,11 +419,20 @@ vars_fn *vars_find_function(const char *name)
 
 /* ---- as an environment ------------------------------------------------------------------------------------------- */
 
+/* What the answer depends on; Host is every answer's key anyway. */
+static void note_vary(const struct request *r, const char *field)
+{
+    if (r->varies && strcasecmp(field, "Host"))
+        http_fields_add(r->arena, r->varies, SPAN("Vary"), span_of(arena_strdup(r->arena, field)));
+}
+
 static struct span on_variable(void *ctx, struct arena *a, const char *name)
 {
     vars_fn *give = vars_find(name);
 
     (void)a;
+    if (give == give_header)
+        note_vary(ctx, header_of(name));
     return give ? give(ctx, name) : unset;
 }
 
@@ -416,6 +440,8 @@ static struct span on_function(void *ctx, struct arena *a, const char *name, str
 {
     vars_fn *call = vars_find_function(name);
 
+    if (call == call_req)
+        note_vary(ctx, arena_span(a, arg));
     return call ? call(ctx, arena_span(a, arg)) : unset;
 }
 

@@ -9,6 +9,14 @@ static bool is_one_line(struct span s)
     return s.n == 0 || (!memchr(s.p, '\n', s.n) && !memchr(s.p, '\r', s.n) && !memchr(s.p, '\0', s.n));
 }
 
+/* Of the two tables as they go out. */
+static struct span sent_field(const struct request *r, const char *name)
+{
+    struct span value = http_fields_get(&r->err_out, name);
+
+    return value.p ? value : http_fields_get(&r->out, name);
+}
+
 static void add_field(struct buf *out, struct span name, struct span value)
 {
     if (!is_one_line(name) || !is_one_line(value))
@@ -25,12 +33,86 @@ static bool is_framing(struct span name)
            span_ieq_str(name, "Connection") || span_ieq_str(name, "Keep-Alive");
 }
 
+/* ---- Date, Server, Vary ---- */
+
+/* basic_http_header: those of a backend, as `Header` left them; ours where there is none, and on what is not proxied.
+ */
+static void add_origin(struct exchange *ex, struct buf *out)
+{
+    struct request *r = &ex->r;
+    struct span date = { 0 }, server = { 0 };
+    char now[32];
+
+    if (r->proxy) {
+        date = sent_field(r, "Date");
+        server = sent_field(r, "Server");
+    }
+    if (!date.p)
+        date = (struct span){ now, http_date(loop_wall_us(ex->worker->loop) / 1000000, now) };
+    if (!server.p)
+        server = span_of(request_server_banner(r));
+    add_field(out, SPAN("Date"), date);
+    if (server.n)
+        add_field(out, SPAN("Server"), server);
+}
+
+static bool holds_name(const struct http_fields *names, struct span name)
+{
+    HTTP_EACH_FIELD(f, names)
+    if (span_ieq(f->name, name))
+        return true;
+    return false;
+}
+
+static void collect_names(struct arena *a, struct http_fields *names, const struct http_fields *fields)
+{
+    HTTP_EACH_FIELD(f, fields)
+    {
+        const char *p = f->value.p, *end = p + f->value.n;
+
+        for (; span_ieq_str(f->name, "Vary") && p < end; p++) {
+            struct span name = { p, 0 };
+
+            while (p < end && *p != ' ' && *p != '\t' && *p != ',')
+                p++;
+            name.n = (size_t)(p - name.p);
+            if (name.n && !holds_name(names, name))
+                http_fields_add(a, names, name, SPAN(""));
+        }
+    }
+}
+
+/* fixup_vary: each name once, in one line. */
+static void add_vary(struct exchange *ex, struct buf *out)
+{
+    struct http_fields names = { 0 };
+    const char *before = "Vary: ";
+
+    collect_names(ex->arena, &names, &ex->r.err_out);
+    collect_names(ex->arena, &names, &ex->r.out);
+    HTTP_EACH_FIELD(f, &names)
+    {
+        buf_adds(out, before);
+        buf_add(out, f->name.p, f->name.n);
+        before = ",";
+    }
+    if (names.n)
+        buf_adds(out, "\r\n");
+}
+
+static bool is_written_apart(struct span name)
+{
+    return span_ieq_str(name, "Date") || span_ieq_str(name, "Server") || span_ieq_str(name, "Vary") || is_framing(name);
+}
+
 static void add_fields(struct buf *out, const struct http_fields *fields)
 {
     HTTP_EACH_FIELD(f, fields)
-    if (!is_framing(f->name))
+    if (!is_written_apart(f->name))
         add_field(out, f->name, f->value);
 }
+
+/* ---- framing ---- */
 
 static bool has_no_body(const struct exchange *ex)
 {
@@ -38,21 +120,23 @@ static bool has_no_body(const struct exchange *ex)
     return ex->r.header_only || s == 204 || s == 304 || s < 200;
 }
 
-/* How the client learns where the body ends: chosen here, once. */
-static void choose_framing(struct exchange *ex, struct buf *out)
+/* How the client learns where the body ends: chosen here, once. A length is what will be sent, whatever a Header line
+ * says. */
+static void choose_framing(struct exchange *ex, struct buf *out, int version)
 {
     enum http_framing framing =
         ex->coder ? (ex->coder->counted ? HTTP_LENGTH : HTTP_UNTIL_CLOSE) : ex->answer_body.framing;
-    const struct http_fields *fields = &ex->r.out;
-    struct span length = http_fields_get(fields, "Content-Length");
+    uint64_t counted = ex->coder ? ex->coder->length : ex->answer_body.left;
+    struct span length = sent_field(&ex->r, "Content-Length");
 
-    if (length.p && ex->r.status != 204 && (has_no_body(ex) || framing == HTTP_LENGTH))
-        add_field(out, SPAN("Content-Length"), length);
-    if (has_no_body(ex) || framing == HTTP_LENGTH)
-        return;
-    if (framing == HTTP_NO_BODY) {
+    if (has_no_body(ex)) {
+        if (length.p && ex->r.status != 204)
+            add_field(out, SPAN("Content-Length"), length);
+    } else if (framing == HTTP_LENGTH) {
+        buf_printf(out, "Content-Length: %llu\r\n", (unsigned long long)counted);
+    } else if (framing == HTTP_NO_BODY) {
         add_field(out, SPAN("Content-Length"), SPAN("0"));
-    } else if (ex->r.head.version >= 11) {
+    } else if (version >= 11) {
         ex->chunked = true;
         add_field(out, SPAN("Transfer-Encoding"), SPAN("chunked"));
     } else {
@@ -67,63 +151,101 @@ static bool drops_connection(int status)
            status == 501 || status == 503;
 }
 
+/* nokeepalive is for clients that get it wrong: a proxy before them does not. */
+static bool is_refused_to_keep(const struct request *r)
+{
+    return request_env(r, "nokeepalive") && !http_fields_find(&r->head.fields, "Via");
+}
+
 static bool may_keep(const struct exchange *ex)
 {
     const struct core_site *core = core_site_of(ex->r.site);
 
-    if (!ex->r.keepalive || !core->keepalive || ex->worker->draining || request_env(&ex->r, "nokeepalive"))
+    if (!ex->r.keepalive || !core->keepalive || ex->worker->draining || is_refused_to_keep(&ex->r))
+        return false;
+    if (http_fields_has_token(&ex->r.out, "Connection", "close") ||
+        http_fields_has_token(&ex->r.err_out, "Connection", "close") ||
+        http_fields_has_token(&ex->r.head.fields, "Connection", "close")) /* a RequestHeader line's word */
         return false;
     if (!ex->body_done || drops_connection(ex->r.status))
         return false;
     return core->max_keepalive == 0 || ex->r.peer->served < (unsigned)core->max_keepalive;
 }
 
-/* "Connection: Upgrade" stays with an Upgrade that offers something (426); the rest of the field is this connection's
- * own. */
+/* What the answer says of the connection (an Upgrade that it offers, a Header line), and then what becomes of it. */
 static void add_connection(struct exchange *ex, struct buf *out)
 {
     const struct core_site *core = core_site_of(ex->r.site);
-    const char *offer = http_fields_has_token(&ex->r.out, "Connection", "upgrade") ||
-                                http_fields_has_token(&ex->r.err_out, "Connection", "upgrade")
-                            ? "Upgrade"
-                            : NULL;
+    struct span said = sent_field(&ex->r, "Connection");
+    bool asked = http_fields_has_token(&ex->r.head.fields, "Connection", "keep-alive");
+    const char *ours = ex->keep ? (asked ? "Keep-Alive" : "") : "close";
 
-    if (!ex->keep) {
-        buf_printf(out, "Connection: %sclose\r\n", offer ? "Upgrade, " : "");
-        return;
+    if (ex->keep && asked) {
+        buf_printf(out, "Keep-Alive: timeout=%d", (int)(core->keepalive_timeout_us / 1000000));
+        if (core->max_keepalive)
+            buf_printf(out, ", max=%d", core->max_keepalive - (int)ex->r.peer->served);
+        buf_adds(out, "\r\n");
     }
-    if (offer)
-        buf_adds(out, "Connection: Upgrade\r\n");
-    if (!http_fields_has_token(&ex->r.head.fields, "Connection", "keep-alive"))
-        return;
-    buf_printf(out, "Keep-Alive: timeout=%d", (int)(core->keepalive_timeout_us / 1000000));
-    if (core->max_keepalive)
-        buf_printf(out, ", max=%d", core->max_keepalive - (int)ex->r.peer->served);
-    buf_adds(out, "\r\nConnection: Keep-Alive\r\n");
+    if (!ex->keep && span_has_token(said, SPAN("close")))
+        ours = "";
+    if (said.n || *ours)
+        buf_printf(out, "Connection: %.*s%s%s\r\n", (int)said.n, said.p, said.n && *ours ? ", " : "", ours);
 }
 
-static void add_status_line(struct exchange *ex, struct buf *out)
+/* basic_http_header_check: what the client may be answered in, and what the status line says. */
+struct version {
+    int answer, line;
+};
+
+static struct version choose_version(struct request *r)
+{
+    struct version v = { .answer = r->head.version, .line = 11 };
+    bool forced = request_env(r, "force-response-1.0") != NULL;
+
+    if (request_env(r, "force-no-vary")) {
+        http_fields_remove(&r->out, "Vary");
+        http_fields_remove(&r->err_out, "Vary");
+        v.answer = 10;
+        forced = true;
+    }
+    if (v.answer > 10 && request_env(r, "downgrade-1.0"))
+        v.answer = 10;
+    if (v.answer == 10 && forced)
+        v.line = 10;
+    return v;
+}
+
+static void add_status_line(struct exchange *ex, struct buf *out, int version)
 {
     const struct request *r = &ex->r;
-    buf_printf(out, "HTTP/1.1 %d %s\r\n", r->status, r->reason ? r->reason : http_reason(r->status));
+    buf_printf(out, "HTTP/%d.%d %d %s\r\n", version / 10, version % 10, r->status,
+               r->reason ? r->reason : http_reason(r->status));
+}
+
+static bool keeps_at(const struct exchange *ex, int version)
+{
+    return version >= 11 || http_fields_has_token(&ex->r.head.fields, "Connection", "keep-alive");
 }
 
 void reply_head(struct exchange *ex)
 {
     struct buf *out = &ex->client->out;
     size_t before = buf_len(out);
+    struct version version = choose_version(&ex->r);
 
     ex->reply = REPLY_BEGUN;
     ex->r.first_byte_ms = loop_now(ex->worker->loop);
-    ex->keep = may_keep(ex);
+    ex->keep = may_keep(ex) && version.line > 10 && keeps_at(ex, version.answer);
     if (ex->r.head.version <= 9) { /* HTTP/0.9 knows no head */
         ex->keep = false;
         return;
     }
-    add_status_line(ex, out);
-    add_fields(out, &ex->r.out);
+    add_status_line(ex, out, version.line);
+    add_origin(ex, out);
     add_fields(out, &ex->r.err_out);
-    choose_framing(ex, out);
+    add_fields(out, &ex->r.out);
+    add_vary(ex, out);
+    choose_framing(ex, out, version.answer);
     add_connection(ex, out);
     buf_adds(out, "\r\n");
     ex->r.bytes_out += buf_len(out) - before;
@@ -131,28 +253,39 @@ void reply_head(struct exchange *ex)
 
 /* ---- what modules change ---- */
 
+static void forget_fields(struct request *r)
+{
+    r->out = r->err_out = (struct http_fields){ 0 };
+}
+
+/* What codes the body is chosen before Header lines act, so that they see what it says (Vary, Content-Encoding). */
 int reply_edit(struct exchange *ex)
 {
     expires_edit(&ex->r);
     sink_choose(ex);
-    return parts_choose(ex);
+    if (!headers_answer(&ex->r) && headers_sound(&ex->r))
+        return parts_choose(ex);
+    ex->coder = NULL;
+    forget_fields(&ex->r);
+    ex->r.reason = NULL;
+    return 500;
+}
+
+/* An error page sees `Header always` alone. What cannot go out even so is a bare 500. */
+static void edit_error(struct exchange *ex, struct buf *page)
+{
+    struct request *r = &ex->r;
+
+    expires_edit(r); /* a redirect's too */
+    if (!headers_error(r) && headers_sound(r))
+        return;
+    forget_fields(r);
+    r->status = 500;
+    r->reason = NULL;
+    buf_release(page);
 }
 
 /* ---- our own ---- */
-
-static void add_date_and_server(struct request *r, int64_t now_us)
-{
-    char date[32];
-    size_t n = http_date(now_us / 1000000, date);
-    struct http_fields theirs = r->out;
-
-    r->out = (struct http_fields){ 0 };
-    http_fields_add(r->arena, &r->out, SPAN("Date"), (struct span){ arena_strndup(r->arena, date, n), n });
-    http_fields_add(r->arena, &r->out, SPAN("Server"), span_of(request_server_banner(r)));
-    HTTP_EACH_FIELD(f, &theirs)
-    if (!span_ieq_str(f->name, "Date") && !span_ieq_str(f->name, "Server"))
-        http_fields_add(r->arena, &r->out, f->name, f->value);
-}
 
 static bool is_own_trace(const struct exchange *ex)
 {
@@ -164,38 +297,43 @@ static bool is_own_options(const struct exchange *ex)
     return ex->r.status == 200 && span_eq(ex->r.head.method, SPAN("OPTIONS"));
 }
 
-/* Of what an answer would have said only where to go instead stays with its error's page (ap_send_error_response). */
-static void forget_fields(struct request *r)
+/* TRACE, OPTIONS and pages that handlers show are answers like a backend's. False: it is an error page's turn. */
+static bool fill_success(struct exchange *ex, struct buf *page)
 {
-    struct span location = http_fields_get(&r->out, "Location");
+    struct request *r = &ex->r;
+    page_fn *shown = r->status == 200 ? pages_of_handler(r->handler) : NULL;
 
-    r->out = (struct http_fields){ 0 };
-    if (location.p && (r->status == 201 || (r->status >= 300 && r->status < 400)))
-        http_fields_set(r->arena, &r->out, "Location", location);
+    if (is_own_trace(ex))
+        pages_trace(r, page);
+    else if (is_own_options(ex) && r->uri[0] == '/')
+        http_fields_set(r->arena, &r->out, "Allow", pages_allow(r));
+    else if (shown && !is_own_options(ex))
+        shown(r, page);
+    else if (!is_own_options(ex))
+        return false;
+    ex->answer_body = (struct http_body){ .framing = HTTP_LENGTH, .left = buf_len(page) };
+    r->status = reply_edit(ex);
+    if (r->status)
+        return false;
+    r->status = 200;
+    return true;
 }
 
 static const char *fill_page(struct exchange *ex, struct buf *page)
 {
-    struct request *r = &ex->r;
+    const char *path;
 
-    forget_fields(r);
-    page_fn *shown = r->status == 200 ? pages_of_handler(r->handler) : NULL;
-    if (is_own_trace(ex))
-        pages_trace(r, page);
-    else if (shown && !is_own_options(ex))
-        shown(r, page);
-    else if (is_own_options(ex) && r->uri[0] == '/')
-        http_fields_add(r->arena, &r->out, SPAN("Allow"),
-                        core_site_of(r->site)->trace == TRACE_OFF ? SPAN("POST,OPTIONS,HEAD,GET")
-                                                                  : SPAN("POST,OPTIONS,HEAD,GET,TRACE"));
-    else if (!is_own_options(ex))
-        return pages_answer(r, r->status, page);
-    return NULL;
+    if (fill_success(ex, page))
+        return NULL;
+    buf_release(page);
+    path = pages_answer(&ex->r, ex->r.status, page);
+    if (!path)
+        edit_error(ex, page);
+    return path;
 }
 
 const char *reply_own(struct exchange *ex)
 {
-    struct request *r = &ex->r;
     struct buf page = { 0 };
     const char *path = fill_page(ex, &page);
 
@@ -203,11 +341,8 @@ const char *reply_own(struct exchange *ex)
         buf_release(&page);
         return path;
     }
-    add_date_and_server(r, loop_wall_us(ex->worker->loop));
-    http_fields_set(r->arena, &r->out, "Content-Length", span_of(arena_printf(r->arena, "%zu", buf_len(&page))));
-    ex->answer_body.framing = HTTP_LENGTH;
-    ex->coder = NULL;
-    expires_edit(r);           /* a redirect's too */
+    ex->answer_body = (struct http_body){ .framing = HTTP_LENGTH, .left = buf_len(&page) };
+    http_fields_set(ex->arena, &ex->r.out, "Content-Length", span_of(arena_printf(ex->arena, "%zu", buf_len(&page))));
     relay_discard_request(ex); /* what is here of a body need not cost the connection */
     reply_head(ex);
     if (!has_no_body(ex))

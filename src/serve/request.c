@@ -161,8 +161,11 @@ enum step_result request_decide(struct exchange *ex, int status)
 
 static enum step_result take_client(struct exchange *ex)
 {
+    int status;
+
     remoteip_take(&ex->r);
-    return STEP_NEXT;
+    status = headers_early(&ex->r);
+    return request_decide(ex, status ? status : setenvif_site(&ex->r));
 }
 
 static enum step_result walk_locations(struct exchange *ex)
@@ -209,6 +212,11 @@ static enum step_result map_and_walk(struct exchange *ex)
     return request_decide(ex, status ? status : core_walk(r, ex->epoch->memo, WALK_FINAL));
 }
 
+static enum step_result look_at_head(struct exchange *ex)
+{
+    return request_decide(ex, setenvif_place(&ex->r));
+}
+
 /* A certificate is asked for in the handshake only: what a place wants beyond it is refused, not waited for. */
 static enum step_result check_tls(struct exchange *ex)
 {
@@ -238,11 +246,19 @@ static int run_fixups(struct request *r)
     return status;
 }
 
+/* RequestHeader comes last, for the request itself: fields of a mere look at a path are not sent anywhere. */
+static int run_all_fixups(struct request *r)
+{
+    int status = run_fixups(r);
+
+    return status ? status : headers_request(r);
+}
+
 static enum step_result fix_up(struct exchange *ex)
 {
     if (rewrite_place_blocks(&ex->r))
-        return exchange_offload(ex, run_fixups);
-    return request_decide(ex, run_fixups(&ex->r));
+        return exchange_offload(ex, run_all_fixups);
+    return request_decide(ex, run_all_fixups(&ex->r));
 }
 
 /* request_look_at: the same steps on another path, with no answer at their end; of a file's, those after its name is
@@ -428,6 +444,7 @@ static const struct step {
     { "walk the locations", walk_locations },
     { "translate", translate },
     { "walk the rest", map_and_walk },
+    { "look at the head", look_at_head },
     { "check TLS", check_tls },
     { "authorise", authorise },
     { "fix up", fix_up },
@@ -472,7 +489,7 @@ void request_reconnect(struct exchange *ex)
 
 /* ---- once more, with another path ---- */
 
-/* httpd's internal_internal_redirect: the same request, from the walk on; what it was is r->previous. The response
+/* httpd's internal_internal_redirect: the same request, from its taking on; what it was is r->previous. The response
  * fields gathered so far are dropped but for the err_out ones, and variables are kept as REDIRECT_NAME. */
 static int restart(struct exchange *ex, const char *path)
 {
@@ -499,7 +516,7 @@ static int restart(struct exchange *ex, const char *path)
         http_fields_add(r->arena, &r->out, SPAN("Vary"), vary);
     r->keeps_vary = false;
     request_rename_env(r);
-    ex->step = step_of(walk_locations);
+    ex->step = step_of(take_client);
     return decode_path(r, span_of(r->uri));
 }
 
