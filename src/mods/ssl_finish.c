@@ -147,18 +147,35 @@ static void check_port(struct snapshot_build *b, const struct site *s)
              arena_printf(b->arena, "Init: (%s) You configured HTTP(80) on the standard HTTPS(443) port!", name));
 }
 
-/* The handshake's verification has the site's depth: a place that allows less would not be obeyed. */
-static const char *check_depths(struct arena *a, const struct vec *sections, int most)
+/* Clients are asked for a certificate in the handshake, or not at all. */
+static void warn_of_place(struct snapshot_build *b, const struct site *s, const struct section *section)
 {
+    bool asks = ssl_place_of(&section->place)->verify > SSL_VERIFY_OFF;
+
+    if (asks && ssl_site_of(s)->engine && ssl_site_of(s)->verify.mode == SSL_VERIFY_OFF)
+        warn(b, s, 0,
+             arena_printf(
+                 b->arena,
+                 "SSLVerifyClient at %s:%d asks for a certificate that the handshake does not ask for: all clients "
+                 "are answered 403; write SSLVerifyClient optional into the virtual host / "
+                 "VirtualHost に SSLVerifyClient optional がないと 403 になります",
+                 section->file, section->line));
+}
+
+/* The handshake's verification has the site's depth: a place that allows less would not be obeyed. */
+static const char *check_places(struct snapshot_build *b, const struct site *site, const struct vec *sections)
+{
+    int most = ssl_site_of(site)->verify.depth;
     const char *fault = NULL;
 
     for (unsigned i = 0; !fault && i < sections->n; i++) {
         const struct section *s = sections->items[i];
         int own = ssl_place_of(&s->place)->depth;
-        fault = check_depths(a, &s->inner, most);
+        warn_of_place(b, site, s);
+        fault = check_places(b, site, &s->inner);
         if (own >= 0 && own < most)
             fault = arena_printf(
-                a,
+                b->arena,
                 "SSLVerifyDepth %d: refused: the virtual host verifies to a depth of %d; write the smaller "
                 "one there / SSLVerifyDepth %d: 受け付けません: VirtualHost に書いてください (%s:%d)",
                 own, most, own, s->file, s->line);
@@ -166,13 +183,13 @@ static const char *check_depths(struct arena *a, const struct vec *sections, int
     return fault;
 }
 
-static const char *check_depth(struct snapshot_build *b, const struct site *s)
+static const char *check_all_places(struct snapshot_build *b, const struct site *s)
 {
     const struct vec *lists[] = { &s->locations, &s->directories, &s->files, &s->proxies, &s->ifs };
     const char *fault = NULL;
 
     for (size_t i = 0; !fault && i < COUNT_OF(lists); i++)
-        fault = check_depths(b->arena, lists[i], ssl_site_of(s)->verify.depth);
+        fault = check_places(b, s, lists[i]);
     return fault;
 }
 
@@ -182,7 +199,7 @@ static const char *finish_site(struct snapshot_build *b, struct site *s)
 
     turn_on(s);
     complete_proxies(b, s);
-    fault = check_depth(b, s);
+    fault = check_all_places(b, s);
     if (fault || b->snapshot->reading->options->check_only)
         return fault;
     check_port(b, s);

@@ -599,6 +599,9 @@ def test_a_certificate_for_a_place_alone_is_refused(ca, clients):
     lines = "SSLCACertificateFile {ca}\nSSLVerifyClient %s\n<Location /secret>\nSSLVerifyClient require\n</Location>"
     for mode, with_good in (("none", 403), ("optional", 200)):
         with Backend(serve_hello) as backend, start(ca, lines % mode, backend) as weir:
+            weir.wait_for_log("resuming normal operations")
+            said = re.search(r"ssl:warn.*SSLVerifyClient at .*weir.conf:\d+ asks for a certificate", weir.error_log())
+            assert bool(said) == (mode == "none")
             for name, status in (("good", with_good), ("none", 403)):
                 raw = request(path="/secret", fields=[("Connection", "close")])
                 assert ask(weir, pki.client_context(ca, clients[name]), raw).status == status, (mode, name)
