@@ -130,7 +130,8 @@ static void choose_framing(struct exchange *ex, struct buf *out, int version)
     struct span length = sent_field(&ex->r, "Content-Length");
 
     if (has_no_body(ex)) {
-        if (length.p && ex->r.status != 204)
+        /* A 304 tells of the length of what the client holds, which is never none (RFC 9110 8.6). */
+        if (length.p && ex->r.status != 204 && !(ex->r.status == 304 && span_eq(length, SPAN("0"))))
             add_field(out, SPAN("Content-Length"), length);
     } else if (framing == HTTP_LENGTH) {
         buf_printf(out, "Content-Length: %llu\r\n", (unsigned long long)counted);
