@@ -74,6 +74,10 @@ char *arena_concat(struct arena *a, ...); /* const char * …, NULL */
 void arena_on_free(struct arena *a, void (*clean)(void *), void *arg);
 size_t arena_size(const struct arena *a); /* bytes held from malloc */
 
+/* Base64; what is decoded ends before the first byte outside the alphabet. Both end in a NUL that does not count. */
+struct span base64_encode(struct arena *a, struct span data);
+struct span base64_decode(struct arena *a, struct span text);
+
 /* ---- vec: a growing list of pointers in an arena ---------------------------------------- */
 
 struct vec {

@@ -117,49 +117,16 @@ static struct span call_unescape(struct arena *a, struct span arg, const char **
     return (struct span){ out, n };
 }
 
-static const char digits64[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
 static struct span call_base64(struct arena *a, struct span arg, const char **error)
 {
-    char *out = arena_alloc(a, (arg.n + 2) / 3 * 4 + 1);
-    size_t n = 0;
-
     (void)error;
-    for (size_t i = 0; i < arg.n; i += 3) {
-        size_t left = arg.n - i;
-        unsigned v = (unsigned)(unsigned char)arg.p[i] << 16;
-
-        v |= left > 1 ? (unsigned)(unsigned char)arg.p[i + 1] << 8 : 0;
-        v |= left > 2 ? (unsigned)(unsigned char)arg.p[i + 2] : 0;
-        out[n++] = digits64[v >> 18];
-        out[n++] = digits64[(v >> 12) & 63];
-        out[n++] = left > 1 ? digits64[(v >> 6) & 63] : '=';
-        out[n++] = left > 2 ? digits64[v & 63] : '=';
-    }
-    return (struct span){ out, n };
+    return base64_encode(a, arg);
 }
 
-/* What comes before the first byte outside the alphabet. */
 static struct span call_unbase64(struct arena *a, struct span arg, const char **error)
 {
-    char *out = arena_alloc(a, arg.n + 1);
-    size_t n = 0;
-    unsigned v = 0, bits = 0;
-
     (void)error;
-    for (size_t i = 0; i < arg.n; i++) {
-        const char *digit = arg.p[i] ? strchr(digits64, arg.p[i]) : NULL;
-
-        if (!digit)
-            break;
-        v = (v << 6) | (unsigned)(digit - digits64);
-        bits += 6;
-        if (bits >= 8) {
-            bits -= 8;
-            out[n++] = (char)(v >> bits);
-        }
-    }
-    return (struct span){ out, n };
+    return base64_decode(a, arg);
 }
 
 static struct span read_all(struct arena *a, int fd, size_t size)

@@ -1,71 +1,64 @@
-/* Require all granted|denied and its containers, with httpd's merging and limits to methods: mod_authz_core.c. Every
- * other provider is refused by name until it acts. */
-#include "core.h"
+/* Require lines, their containers and how sections merge: the configuration of mod_authz_core.c. authz_check.c decides.
+ */
+#include "access.h"
 #include "names.h"
 
 #include <strings.h>
 
-enum logic { LOGIC_UNSET, LOGIC_AND, LOGIC_OR, LOGIC_OFF };
-enum verdict { NEUTRAL, DENIED, GRANTED };
-
-struct rule {         /* a Require line or a container of them */
-    enum logic logic; /* UNSET: a line */
-    bool negate, granted, merged;
-    uint64_t methods;
-    struct rule *first, *next;
-};
-struct authz_place {
-    struct rule *rules;
-    int merging; /* enum logic, of AuthMerging */
-};
-extern struct module authz_core_module;
-
-static struct rule *new_rule(struct arena *a, enum logic logic)
+static struct authz_rule *new_rule(struct arena *a, enum authz_logic logic)
 {
-    struct rule *rule = arena_alloc(a, sizeof(*rule));
+    struct authz_rule *rule = arena_alloc(a, sizeof(*rule));
     rule->logic = logic;
     return rule;
 }
 
-/* What httpd's debug lines call it. */
-static const char *label(const struct rule *rule)
+const char *authz_label(struct arena *a, const struct authz_rule *rule)
 {
     if (rule->logic == LOGIC_UNSET)
-        return rule->negate ? (rule->granted ? "Require not all granted" : "Require not all denied")
-                            : (rule->granted ? "Require all granted" : "Require all denied");
+        return arena_concat(a, "Require ", rule->negate ? "not " : "", rule->line.provider, " ", rule->line.args, NULL);
     if (rule->merged)
         return rule->logic == LOGIC_AND ? "AuthMerging All" : "AuthMerging Any";
-    return rule->logic == LOGIC_AND ? "<RequireAll>" : rule->negate ? "<RequireNone>" : "<RequireAny>";
+    if (rule->logic == LOGIC_AND) /* nobody writes <RequireNotAll>: an "all" that was inside a "none" is one */
+        return rule->negate ? "<RequireNotAll>" : "<RequireAll>";
+    return rule->negate ? "<RequireNone>" : "<RequireAny>";
 }
 
 /* ---- rows ---- */
 
-static void append(struct rule *container, struct rule *child)
+static void append(struct authz_rule *container, struct authz_rule *child)
 {
-    struct rule **end = &container->first;
+    struct authz_rule **end = &container->first;
 
     while (*end)
         end = &(*end)->next;
     *end = child;
 }
 
-/* Providers of httpd's modules: they protect, so they are not taken in silence. */
-static bool is_provider(const char *name)
+static const struct authz_provider *find_provider(const char *name)
 {
-    static const char *const known[] = { "user",       "valid-user",     "group",       "ip",
-                                         "host",       "local",          "env",         "method",
-                                         "expr",       "forward-dns",    "file-owner",  "file-group",
-                                         "dbm-group",  "dbm-file-group", "dbd-group",   "dbd-login",
-                                         "dbd-logout", "session",        "ldap-user",   "ldap-group",
-                                         "ldap-dn",    "ldap-attribute", "ldap-filter", "ldap-search" };
+    const struct authz_provider *const tables[] = { authz_core_providers, authz_host_providers, authz_user_providers };
+
+    for (unsigned i = 0; i < COUNT_OF(tables); i++)
+        for (const struct authz_provider *p = tables[i]; p->name; p++)
+            if (strcmp(p->name, name) == 0)
+                return p;
+    return NULL;
+}
+
+/* Providers of httpd's other modules: they protect, so they are not taken in silence. */
+static bool is_refused(const char *name)
+{
+    static const char *const known[] = { "file-owner", "file-group",  "dbm-group",      "dbm-file-group", "dbd-group",
+                                         "dbd-login",  "dbd-logout",  "session",        "ldap-user",      "ldap-group",
+                                         "ldap-dn",    "ldap-filter", "ldap-attribute", "ldap-search" };
 
     for (unsigned i = 0; i < COUNT_OF(known); i++)
-        if (strcasecmp(known[i], name) == 0)
+        if (strcmp(known[i], name) == 0)
             return true;
     return false;
 }
 
-static const char *parse_line(struct conf_cmd *cmd, const char *text, struct rule *rule)
+static const char *parse_line(struct conf_cmd *cmd, const char *text, struct authz_rule *rule)
 {
     const char *rest = text, *provider = conf_word(cmd->arena, &rest);
 
@@ -73,18 +66,19 @@ static const char *parse_line(struct conf_cmd *cmd, const char *text, struct rul
         rule->negate = true;
         provider = conf_word(cmd->arena, &rest);
     }
-    if (!provider || (strcasecmp(provider, "all") != 0 && !is_provider(provider)))
-        return conf_fault(cmd, "Unknown Authz provider: %s", provider ? provider : "");
-    if (strcasecmp(provider, "all") != 0)
-        return names_refuse(cmd);
-    rule->granted = strcasecmp(rest, "granted") == 0;
-    if (!rule->granted && strcasecmp(rest, "denied") != 0)
-        return "Argument for 'Require all' must be 'granted' or 'denied'";
-    return NULL;
+    rule->provider = provider ? find_provider(provider) : NULL;
+    if (!rule->provider)
+        return provider && is_refused(provider)
+                   ? names_refuse(cmd)
+                   : conf_fault(cmd, "Unknown Authz provider: %s", provider ? provider : "");
+    rule->line = (struct authz_line){ .provider = provider, .args = rest };
+    rule->blocks = rule->provider->blocks;
+    rule->methods = cmd->methods;
+    return rule->provider->parse ? rule->provider->parse(cmd, &rule->line) : NULL;
 }
 
 /* The container that a line at this place belongs to; a section's own is made by its first line. */
-static struct rule *container_of(struct conf_cmd *cmd)
+static struct authz_rule *container_of(struct conf_cmd *cmd)
 {
     struct authz_place *place = place_part(cmd->place, &authz_core_module);
 
@@ -98,7 +92,7 @@ static struct rule *container_of(struct conf_cmd *cmd)
 
 static const char *set_require(struct conf_cmd *cmd, void *settings, int argc, char **argv)
 {
-    struct rule *rule = new_rule(cmd->arena, LOGIC_UNSET), *container;
+    struct authz_rule *rule = new_rule(cmd->arena, LOGIC_UNSET), *container;
     const char *fault = parse_line(cmd, argv[0], rule);
 
     (void)settings, (void)argc;
@@ -106,40 +100,54 @@ static const char *set_require(struct conf_cmd *cmd, void *settings, int argc, c
         return fault;
     container = container_of(cmd);
     if (rule->negate && container->logic == LOGIC_OR)
-        return conf_fault(cmd, "negative Require directive has no effect in %s directive", label(container));
-    rule->methods = cmd->methods;
+        return conf_fault(cmd, "negative Require directive has no effect in %s directive",
+                          authz_label(cmd->arena, container));
     container->methods |= rule->methods;
+    container->blocks |= rule->blocks;
     append(container, rule);
     return NULL;
 }
 
-static bool only_negative(const struct rule *container)
+static bool only_negative(const struct authz_rule *container)
 {
-    for (const struct rule *child = container->first; child; child = child->next)
+    for (const struct authz_rule *child = container->first; child; child = child->next)
         if (!child->negate)
             return false;
     return true;
 }
 
-static const char *close_container(struct conf_cmd *cmd, struct rule *rule)
+/* What may go into the parent line by line: "any" in "any", "all" in "all", and "none" in "all" with each line negated.
+ */
+static struct authz_rule *dissolve(struct authz_rule *rule, const struct authz_rule *parent)
 {
-    struct rule *parent;
+    if (rule->negate ? rule->logic == parent->logic : rule->logic != parent->logic)
+        return rule;
+    for (struct authz_rule *child = rule->first; child && rule->negate; child = child->next)
+        child->negate = !child->negate;
+    return rule->first;
+}
+
+static const char *close_container(struct conf_cmd *cmd, struct authz_rule *rule)
+{
+    const char *label = authz_label(cmd->arena, rule);
+    struct authz_rule *parent;
 
     if (!rule->first)
-        return conf_fault(cmd, "%s directive contains no authorization directives", label(rule));
+        return conf_fault(cmd, "%s directive contains no authorization directives", label);
     if (only_negative(rule))
-        return conf_fault(cmd, "AH01624: %s directive contains only negative authorization directives", label(rule));
+        return conf_fault(cmd, "AH01624: %s directive contains only negative authorization directives", label);
     parent = container_of(cmd);
     if (rule->negate && parent->logic == LOGIC_OR)
-        return conf_fault(cmd, "%s directive has no effect in %s directive", label(rule), label(parent));
+        return conf_fault(cmd, "%s directive has no effect in %s directive", label, authz_label(cmd->arena, parent));
     parent->methods |= rule->methods;
-    append(parent, !rule->negate && rule->logic == parent->logic ? rule->first : rule);
+    parent->blocks |= rule->blocks;
+    append(parent, dissolve(rule, parent));
     return NULL;
 }
 
-static const char *set_container(struct conf_cmd *cmd, enum logic logic, bool negate, const char *text)
+static const char *set_container(struct conf_cmd *cmd, enum authz_logic logic, bool negate, const char *text)
 {
-    struct rule *rule = new_rule(cmd->arena, logic);
+    struct authz_rule *rule = new_rule(cmd->arena, logic);
     const char *fault;
 
     rule->negate = negate;
@@ -180,12 +188,14 @@ static const char *set_merging(struct conf_cmd *cmd, void *settings, int argc, c
 
 /* ---- merging: the later section's rules stand alone unless it says AuthMerging ---- */
 
-static struct rule *combine(struct arena *a, const struct rule *base, const struct rule *over, enum logic logic)
+static struct authz_rule *combine(struct arena *a, const struct authz_rule *base, const struct authz_rule *over,
+                                  enum authz_logic logic)
 {
-    struct rule *both = new_rule(a, logic);
+    struct authz_rule *both = new_rule(a, logic);
 
     both->merged = true;
     both->methods = base->methods | over->methods;
+    both->blocks = base->blocks || over->blocks;
     both->first = arena_copy(a, base, sizeof(*base));
     both->first->next = arena_copy(a, over, sizeof(*over));
     return both;
@@ -196,80 +206,17 @@ static void merge_place(struct arena *a, void *merged, const void *base, const v
     const struct authz_place *b = base, *o = over;
     struct authz_place *m = merged;
 
+    m->rules = o->rules;
+    m->merging = o->merging;
     if (o->merging == LOGIC_UNSET && !o->rules) {
-        *m = *b;
-        return;
+        m->rules = b->rules;
+        m->merging = b->merging;
+    } else if (b->rules && (o->merging == LOGIC_AND || o->merging == LOGIC_OR)) {
+        m->rules = o->rules ? combine(a, b->rules, o->rules, (enum authz_logic)o->merging) : b->rules;
     }
-    *m = *o;
-    if (o->merging == LOGIC_OFF || o->merging == LOGIC_UNSET || !b->rules)
-        return;
-    m->rules = o->rules ? combine(a, b->rules, o->rules, (enum logic)o->merging) : b->rules;
 }
 
-/* ---- a request ---- */
-
-static const char *verdict_name(enum verdict v)
-{
-    return v == GRANTED ? "granted" : v == DENIED ? "denied" : "neutral";
-}
-
-static enum verdict apply(const struct request *r, const struct rule *rule, uint64_t method, enum logic parent);
-
-/* One refusal decides an "all", one grant an "any"; what says nothing leaves it to the others. */
-static enum verdict apply_children(const struct request *r, const struct rule *rule, uint64_t method)
-{
-    enum verdict decides = rule->logic == LOGIC_AND ? DENIED : GRANTED, result = NEUTRAL;
-
-    for (const struct rule *child = rule->first; child && result != decides; child = child->next) {
-        enum verdict v = apply(r, child, method, rule->logic);
-        if (v == decides || result == NEUTRAL)
-            result = v == NEUTRAL ? result : v;
-    }
-    return result;
-}
-
-static enum verdict apply(const struct request *r, const struct rule *rule, uint64_t method, enum logic parent)
-{
-    enum verdict result;
-
-    if (!(rule->methods & method)) {
-        result = parent == LOGIC_AND ? GRANTED : NEUTRAL;
-        REQUEST_LOG(r, LOG_AUTHZ_CORE, LEVEL_DEBUG, 1625,
-                    "authorization result of %s: %s (directive limited to other methods)", label(rule),
-                    verdict_name(result));
-        return result;
-    }
-    if (rule->logic == LOGIC_UNSET)
-        result = rule->granted ? GRANTED : DENIED;
-    else
-        result = apply_children(r, rule, method);
-    if (rule->negate && result != NEUTRAL) /* not being refused is no reason to grant */
-        result = result == GRANTED ? DENIED : NEUTRAL;
-    REQUEST_LOG(r, LOG_AUTHZ_CORE, LEVEL_DEBUG, 1626, "authorization result of %s: %s", label(rule),
-                verdict_name(result));
-    return result;
-}
-
-int authz_check(struct request *r)
-{
-    const struct authz_place *place = place_part(r->place, &authz_core_module);
-    uint64_t method = core_method_bit(core_site_of(r->snapshot->main), r->head.method);
-    const char *file;
-
-    CHECK_MAGIC(r, REQUEST_MAGIC);
-    if (!place->rules) {
-        REQUEST_LOG(r, LOG_AUTHZ_CORE, LEVEL_DEBUG, 1628, "authorization result: granted (no directives)");
-        return 0;
-    }
-    if (apply(r, place->rules, method, LOGIC_AND) == GRANTED)
-        return 0;
-    file = r->proxy || r->uri[0] == '/' ? request_filename(r) : NULL;
-    REQUEST_LOG(r, LOG_AUTHZ_CORE, LEVEL_ERROR, 1630, "client denied by server configuration: %s%s", file ? "" : "uri ",
-                file ? file : r->uri);
-    return 403;
-}
-
-#define PLACE(field) PLACE_SLOT(SLOT_CUSTOM, struct authz_place, field)
+#define PLACE(kind, field) PLACE_SLOT(kind, struct authz_place, field)
 #define NO_SLOT                                                                                                        \
     {                                                                                                                  \
         0                                                                                                              \
@@ -287,15 +234,13 @@ static const struct directive rows[] = {
       "container for grouping authorization directives of which one must pass for a request to succeed" },
     { "<RequireNone", GUARDS, ARGS_SECTION, set_none, NO_SLOT,
       "container for grouping authorization directives of which none must pass for a request to succeed" },
-    { "AuthMerging", GUARDS, ARGS_1, set_merging, PLACE(merging),
+    { "AuthMerging", GUARDS, ARGS_1, set_merging, PLACE(SLOT_CUSTOM, merging),
       "controls how a <Directory>, <Location>, or similar directive's authorization directives are combined with those "
       "of"
       " its predecessor" },
-    INERT("AuthzSendForbiddenOnFailure", GUARDS, ARGS_FLAG,
-          "Controls if an authorization failure should result in a '403 FORBIDDEN' response instead of the "
-          "HTTP-conforming"
-          " '401 UNAUTHORIZED'",
-          "refusals are always 403 in this version / この版の拒否は常に 403 です"),
+    { "AuthzSendForbiddenOnFailure", GUARDS, ARGS_FLAG, NULL, PLACE(SLOT_FLAG, forbidden_on_failure),
+      "Controls if an authorization failure should result in a '403 FORBIDDEN' response instead of the HTTP-conforming"
+      " '401 UNAUTHORIZED'" },
     REFUSED_SECTION("<AuthzProviderAlias", IN_SITES, WHY_GUARDS),
     { 0 },
 };

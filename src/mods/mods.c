@@ -1,9 +1,8 @@
 /* The only list of modules. Names and sources are httpd's, so that <IfModule>, LoadModule and LogLevel find them. */
-#include "core.h"
+#include "access.h"
 #include "names.h"
 #include "ssl.h"
 
-extern struct module authz_core_module;     /* authz.c */
 extern struct module alias_module;          /* alias.c */
 extern struct module env_module;            /* env.c */
 extern struct module rewrite_module;        /* rewrite.c */
@@ -44,13 +43,8 @@ NAMED(reqtimeout, "mod_reqtimeout.c", NULL);
 NAMED(macro, "mod_macro.c", macro_directives);
 NAMED(status, "mod_status.c", NULL);
 
-NAMED(access_compat, "mod_access_compat.c", access_compat_directives);
 NAMED(authz_host, "mod_authz_host.c", NULL);
 NAMED(authz_user, "mod_authz_user.c", NULL);
-NAMED(authz_groupfile, "mod_authz_groupfile.c", authz_groupfile_directives);
-NAMED(auth_basic, "mod_auth_basic.c", auth_basic_directives);
-NAMED(authn_core, "mod_authn_core.c", authn_core_directives);
-NAMED(authn_file, "mod_authn_file.c", authn_file_directives);
 
 NAMED(dir, "mod_dir.c", dir_directives);
 NAMED(mime, "mod_mime.c", mime_directives);
@@ -87,7 +81,9 @@ const struct module *const all_modules[] = {
     &authz_user_module,
     &authz_groupfile_module,
     &access_compat_module,
+    &allowmethods_module,
     &auth_basic_module,
+    &auth_digest_module,
     &authn_core_module,
     &authn_file_module,
     &alias_module,

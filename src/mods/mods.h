@@ -25,6 +25,7 @@ struct resource {
     int64_t mtime_us;
 };
 struct proxy_target;
+struct digest_answer;
 #define REQUEST_MAGIC 0x52455131u
 struct request {
     uint32_t magic;
@@ -65,6 +66,10 @@ struct request {
     const char *client_ip;                        /* whom the request is from: the peer, or whom mod_remoteip found */
     const char *client_text;                      /* the same with its port, for logs */
     struct span client_address;                   /* the same, 4 or 16 bytes; p NULL for a unix socket */
+    const char *client_name;                      /* its name, once it was looked up; "" when it has none */
+    bool authorised;                              /* authz_check let it pass with the place that it then had */
+    struct digest_answer *digest;                 /* the Digest answer of its Authorization field; NULL */
+    const char *allow;                            /* what Allow says with a 405; NULL: what it always says */
     char id[28];                                  /* what %L and the error log call it */
     bool *logged;                                 /* becomes true with its first line in the error log; or NULL */
     int64_t begun_us;                             /* wall clock, first byte of the request */
@@ -214,8 +219,16 @@ void rewrite_start(const struct snapshot *s); /* the programs of RewriteMap */
 int alias_translate(struct request *r); /* 0, r->filename set where one applies; or a status, with Location */
 int alias_fixup(struct request *r);     /* Redirect in sections: 0 or a status */
 
-/* ---- authz.c: Require all granted|denied; every other form is refused until it acts --------------------------- */
-int authz_check(struct request *r); /* 0 or 403, logged as AH01630 */
+/* ---- authz_check.c: AllowMethods, mod_ssl's checks, Order/Allow/Deny, Require, who it is --------------------------
+ */
+
+/* 0 with r->user when one was asked for, or a status: 401, 403, 405, 500 … with its fields and log lines. */
+int authz_check(struct request *r);
+/* May it wait (passwords, files, names)? Then it is to be called off the loop. */
+bool authz_may_block(const struct request *r);
+/* auth_basic.c, auth_digest.c: AuthBasicFake's Authorization for the backend, Digest's Authentication-Info. 0 or 500.
+ */
+int auth_fixup(struct request *r);
 /* ---- env.c: SetEnv, PassEnv, UnsetEnv into r->env ---- */
 void env_fixup(struct request *r);
 /* ---- setenvif.c: SetEnvIf and its kin; 0, or 500 when a pattern gave up ---- */

@@ -56,8 +56,6 @@ const char *names_refuse(struct conf_cmd *cmd); /* the fault, for the row's `why
 conf_set_fn names_set_gone;                     /* the row's help is Apache's own fault: the directive went away */
 conf_set_fn names_set_off_only; /* Off is what happens anyway; anything else is refused for the row's `why` */
 
-extern const struct directive access_compat_directives[], auth_basic_directives[], authn_core_directives[],
-    authn_file_directives[], authz_groupfile_directives[];
 extern const struct directive http2_directives[];
 extern const struct directive dir_directives[], mime_directives[], autoindex_directives[], negotiation_directives[];
 extern const struct directive ssl_directives[];

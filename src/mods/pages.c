@@ -135,6 +135,8 @@ static void set_out(struct request *r, const char *name, const char *value)
 
 struct span pages_allow(const struct request *r)
 {
+    if (r->allow)
+        return span_of(r->allow);
     return core_site_of(r->site)->trace == TRACE_OFF ? SPAN("POST,OPTIONS,HEAD,GET")
                                                      : SPAN("POST,OPTIONS,HEAD,GET,TRACE");
 }

@@ -78,11 +78,15 @@ extern struct module ssl_module;
 const struct ssl_site *ssl_site_of(const struct site *s);
 const struct ssl_place *ssl_place_of(const struct place *p);
 /* Access: SSLRequireSSL (AH02219), a place's SSLVerifyClient require (AH02262, AH02263), SSLUserName, SSLRequire
- * (AH02229, AH02265): 0 or 403; before authz_check. */
+ * (AH02229, AH02265): 0 or 403; of authz_check. */
 int ssl_check(struct request *r);
 /* Over TLS: does the place, or the site where it says nothing, ask for more of the client than the handshake for that
  * other site did? Then a certificate would have to be asked for before ssl_check. */
 bool ssl_wants_certificate(const struct request *r, const struct site *handshake);
+/* Who it is, before another module is asked: SSLOptions StrictRequire, and FakeBasicAuth's Authorization field in the
+ * name of the certificate's holder. 0, or 403 (AH02035: somebody types such a name in). */
+int ssl_check_user(struct request *r);
+bool ssl_fakes_user(const struct request *r); /* would it, and so have a password checked? */
 /* HTTPS, SSL_TLS_SNI and what SSLOptions exports into r->env: after env_fixup. */
 void ssl_fixup(struct request *r);
 /* What must be so of a backend's certificate: SSLProxyCheckPeerName and SSLProxyCheckPeerCN with their defaults. */

@@ -37,4 +37,7 @@ int ssl_requirement_met(const struct request *r, const struct ssl_requirement *q
 
 const char *ssl_finish(struct snapshot_build *b);
 
+/* ssl_vars.c: the subject of the client's certificate as X509_NAME_oneline writes it */
+struct span ssl_client_name(const struct request *r);
+
 #endif

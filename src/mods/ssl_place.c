@@ -99,10 +99,6 @@ const char *ssl_set_options(struct conf_cmd *cmd, void *settings, int argc, char
         if (!sign && p->options_relative)
             p->options_relative = p->options = 0;
         apply_option(p, sign, bit);
-        if (bit == SSL_OPT_FAKEBASIC && sign != '-')
-            conf_note(cmd, LEVEL_NOTICE, LOG_SSL, 0,
-                      "SSLOptions FakeBasicAuth: there is no Basic authentication here that it could feed / "
-                      "Basic 認証がないため FakeBasicAuth は使われません");
     }
     conf_touch(cmd, p, &p->options_add);
     conf_touch(cmd, p, &p->options_del);

@@ -1,5 +1,5 @@
 /* The variables that mod_ssl gives to expressions, logs and headers (ssl_engine_vars.c). */
-#include "ssl.h"
+#include "ssl_parts.h"
 
 #include <ctype.h>
 #include <openssl/crypto.h>
@@ -92,6 +92,11 @@ static struct span version_variable(struct arena *a, const char *name)
     if (strcasecmp(name, "SSL_VERSION_LIBRARY") == 0 || strcasecmp(name, "SSL_VERSION_LIBRARY_INTERFACE") == 0)
         return span_of(arena_concat(a, "OpenSSL/", OpenSSL_version(OPENSSL_VERSION_STRING), NULL));
     return (struct span){ NULL, 0 };
+}
+
+struct span ssl_client_name(const struct request *r)
+{
+    return legacy_name(r->arena, ssl_lookup(r, r->arena, "SSL_CLIENT_S_DN"));
 }
 
 struct span ssl_session_variable(const struct request *r, const char *name)
@@ -193,8 +198,12 @@ struct span ssl_variable(const struct request *r, const char *name)
 struct span ssl_log_variable(const struct request *r, const char *name)
 {
     static const char *const names[][2] = {
-        { "version", "SSL_PROTOCOL" },       { "cipher", "SSL_CIPHER" },        { "subjectdn", "SSL_CLIENT_S_DN" },
-        { "clientcert", "SSL_CLIENT_S_DN" }, { "issuerdn", "SSL_CLIENT_I_DN" }, { "cacert", "SSL_CLIENT_I_DN" },
+        { "version", "SSL_PROTOCOL" },
+        { "cipher", "SSL_CIPHER" },
+        { "subjectdn", "SSL_CLIENT_S_DN" },
+        { "clientcert", "SSL_CLIENT_S_DN" },
+        { "issuerdn", "SSL_CLIENT_I_DN" },
+        { "cacert", "SSL_CLIENT_I_DN" },
         { "errstr", "SSL_CLIENT_VERIFY_ERRSTR" },
     };
 

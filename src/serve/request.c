@@ -225,12 +225,12 @@ static enum step_result check_tls(struct exchange *ex)
                     "cannot perform post-handshake authentication / 接続後の証明書要求には対応していません");
         return request_decide(ex, 403);
     }
-    return request_decide(ex, ssl_check(&ex->r));
+    return STEP_NEXT;
 }
 
 static enum step_result authorise(struct exchange *ex)
 {
-    return request_decide(ex, authz_check(&ex->r));
+    return authz_may_block(&ex->r) ? exchange_offload(ex, authz_check) : request_decide(ex, authz_check(&ex->r));
 }
 
 static int run_fixups(struct request *r)
@@ -242,6 +242,8 @@ static int run_fixups(struct request *r)
     status = rewrite_place(r);
     if (!status && !r->redirect)
         status = alias_fixup(r);
+    if (!status && !r->redirect)
+        status = auth_fixup(r);
     rewrite_kind(r);
     return status;
 }
@@ -273,8 +275,6 @@ int request_look_up(struct request *r)
         status = files_map(r);
     if (!status)
         status = core_walk(r, NULL, WALK_FINAL);
-    if (!status)
-        status = ssl_check(r);
     if (!status)
         status = authz_check(r);
     return status ? status : run_fixups(r);
@@ -510,6 +510,8 @@ static int restart(struct exchange *ex, const char *path)
     r->filename = r->path_info = r->context_prefix = r->context_root = NULL;
     r->file = (struct resource){ 0 };
     r->handler = NULL;
+    r->user = r->auth_type = r->allow = NULL;
+    r->authorised = false;
     r->status = 0;
     r->out = (struct http_fields){ 0 };
     if (r->keeps_vary && vary.p)
