@@ -138,8 +138,6 @@ struct span tls_variable(const struct stream *s, struct arena *a, const char *na
 const char *tls_sni(const struct stream *s);   /* NULL: none */
 const char *tls_alpn(const struct stream *s, size_t *n);
 bool tls_client_verified(const struct stream *s);
-/* TLS 1.3 post-handshake authentication, for SSLVerifyClient in a place: false when the client cannot. */
-bool tls_request_client_cert(struct stream *s);
 
 struct tls_session_cache *tls_session_cache_new(void); /* one an origin and thread */
 void tls_session_cache_free(struct tls_session_cache *c);

@@ -93,7 +93,7 @@ static int on_verify(int ok, X509_STORE_CTX *x)
     const struct tls_context *c = t->context;
     int error = X509_STORE_CTX_get_error(x);
 
-    if (c->verify == TLS_VERIFY_NONE && !t->asked)
+    if (c->verify == TLS_VERIFY_NONE)
         return 1;
     if (c->verify == TLS_VERIFY_OPTIONAL_NO_CA && tls_forgivable(error))
         ok = 1;

@@ -85,7 +85,6 @@ struct tls_stream {
     bool read_blocked : 1;  /* an answer of TLS itself must go out before reading goes on */
     bool write_blocked : 1; /* OpenSSL must first read the rest of a message of its own */
     bool closing : 1;       /* the owner is gone, what it wrote is not */
-    bool asked : 1;         /* for a certificate, after the handshake */
     int ah, os_error;
     SSL *ssl;
     struct tls_context *context;

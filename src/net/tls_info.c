@@ -26,24 +26,6 @@ bool tls_client_verified(const struct stream *s)
     return ssl && SSL_get0_peer_certificate(ssl) && SSL_get_verify_result(ssl) == X509_V_OK && !tls_of(s)->verify_error;
 }
 
-/* The answer is read along with the data that follows. A certificate that does not hold ends the connection; that none
- * is sent does not: the owner looks. */
-bool tls_request_client_cert(struct stream *s)
-{
-    struct tls_stream *t = tls_of(s);
-    bool asked;
-
-    if (s->connecting || t->broken || t->ended || SSL_version(t->ssl) != TLS1_3_VERSION)
-        return false;
-    tls_forget_errors();
-    t->asked = true;
-    SSL_set_verify(t->ssl, SSL_VERIFY_PEER, SSL_get_verify_callback(t->ssl));
-    asked = SSL_verify_client_post_handshake(t->ssl) == 1 && SSL_do_handshake(t->ssl) == 1;
-    tls_bio_flush(t);
-    tls_forget_errors();
-    return asked;
-}
-
 /* ---- variables of the connection ---- */
 
 static struct span text_of(struct arena *a, const char *text)
@@ -170,16 +152,6 @@ static const struct {
                { "CLIENT_VERIFY_ERRSTR", verify_error },
                { "CLIENT_CERT_RFC4523_CEA", exact_assertion } };
 
-/* "OpenSSL/3.0.11" of "OpenSSL 3.0.11 19 Sep 2023" */
-static struct span library(struct arena *a, const char *words)
-{
-    const char *blank = strchr(words, ' '), *end = blank ? strchr(blank + 1, ' ') : NULL;
-    char *text = arena_strndup(a, words, end ? (size_t)(end - words) : strlen(words));
-    if (blank)
-        text[blank - words] = '/';
-    return span_of(text);
-}
-
 static bool after(const char *name, const char *prefix, const char **rest)
 {
     size_t n = strlen(prefix);
@@ -217,12 +189,6 @@ struct span tls_variable(const struct stream *s, struct arena *a, const char *na
         return SPAN("on");
     if (!t->ssl || !after(name, "SSL_", &rest))
         return (struct span){ 0 };
-    if (strcasecmp(rest, "VERSION_INTERFACE") == 0)
-        return SPAN("Weir");
-    if (strcasecmp(rest, "VERSION_LIBRARY") == 0)
-        return library(a, OpenSSL_version(OPENSSL_VERSION));
-    if (strcasecmp(rest, "VERSION_LIBRARY_INTERFACE") == 0)
-        return library(a, OPENSSL_VERSION_TEXT);
     for (unsigned i = 0; i < COUNT_OF(simple); i++)
         if (strcasecmp(rest, simple[i].name) == 0)
             return simple[i].get(t, a);

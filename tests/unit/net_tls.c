@@ -412,36 +412,6 @@ static void depth_bounds_the_chain(void **state)
     free_made(&middle);
 }
 
-static void certificate_can_be_asked_for_later(void **state)
-{
-    (void)state;
-    struct end c, s;
-    char ca[256];
-    snprintf(ca, sizeof(ca), "%s", certs_path("ca.pem"));
-    struct tls_config how = server_config(), client = client_config();
-    struct tls_pair pair = client_pair("later.pem", &(struct recipe){ .cn = "Later" }, &authority);
-    how.ca_file = ca;
-    client.pairs = &pair, client.n_pairs = 1;
-    struct tls_context *server = context(how), *ready = context(client);
-    SSL_CTX_set_post_handshake_auth(ready->ssl, 1);
-    meet(&c, &s, (struct tls_connect){ .context = ready }, (struct tls_accept){ .context = server });
-    assert_false(tls_client_verified(s.s));
-    assert_true(tls_request_client_cert(s.s));
-    while (!tls_client_verified(s.s))
-        loop_run(l);
-    assert_variable(&s, "SSL_CLIENT_S_DN_CN", "Later");
-    send_text(&c, "known now");
-    expect_text(&s, "known now");
-    close_both(&c, &s);
-    meet(&c, &s, (struct tls_connect){ .context = behind }, (struct tls_accept){ .context = server });
-    assert_false(tls_request_client_cert(s.s)); /* this one did not offer it */
-    send_text(&c, "still here");
-    expect_text(&s, "still here");
-    close_both(&c, &s);
-    tls_context_drop(server);
-    tls_context_drop(ready);
-}
-
 /* ---- certificates of backends ---- */
 
 static void backend_is_checked(const struct recipe *r, struct tls_connect how, enum tls_fault fault, const char *words)
@@ -1131,7 +1101,6 @@ int main(void)
         STORY(two_kinds_of_key_stand_side_by_side),
         STORY(certificates_of_clients_are_judged),
         STORY(depth_bounds_the_chain),
-        STORY(certificate_can_be_asked_for_later),
         STORY(backends_must_be_who_they_say),
         STORY(wildcards_stand_for_one_label),
         STORY(tickets_outlive_a_reload_and_one_rotation),
