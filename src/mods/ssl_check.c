@@ -56,7 +56,7 @@ static void set_user(struct request *r)
         return;
     user = ssl_variable(r, place->user_name);
     if (user.n)
-        r->user = arena_span(r->arena, user);
+        r->user = arena_span(r->arena, user), r->auth_type = "ClientCert";
     else
         REQUEST_LOG(r, LOG_SSL, LEVEL_WARN, 2227, "Failed to set r->user to '%s'", place->user_name);
 }

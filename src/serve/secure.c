@@ -28,7 +28,8 @@ static void answer_plain(struct client *c)
         .ah = 1996,
         .level = LEVEL_INFO,
         .reason = "SSL handshake failed: HTTP spoken on HTTPS port; trying to send HTML error page",
-        .note = "You're speaking plain HTTP to an SSL-enabled server port."
+        .note = "You're speaking plain HTTP to an SSL-enabled server port. "
+                "Instead use the HTTPS scheme to access this URL, please."
     };
 
     c->stream = stream_tls_to_plain(c->stream, c->stream->on_ready, c);

@@ -487,7 +487,7 @@ def test_plain_http_on_the_tls_port(ca):
         with weir.connect() as wire:
             refused = wire.send(request()).read_response()
             assert refused.status == 400
-            assert b"You're speaking plain HTTP to an SSL-enabled server port." in refused.body
+            assert b"You're speaking plain HTTP to an SSL-enabled server port. Instead use the HTTPS scheme" in refused.body
             assert wire.ends_within(5)
         assert backend.connections == 0
         weir.wait_for_log("AH01996: SSL handshake failed: HTTP spoken on HTTPS port; trying to send HTML error page", 5)
