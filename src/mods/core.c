@@ -34,6 +34,7 @@ static void set_site_defaults(void *site)
         .limit_fields = 100,
         .limit_field_size = 8190,
         .max_ranges = 200,
+        .extended_status = 1,
         .max_redirects = 10,
         .merge_slashes = 1,
         .encoded_slashes = HTTP_SLASHES_OFF,

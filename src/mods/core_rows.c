@@ -32,6 +32,8 @@ const struct directive core_directives[] = {
     { "ThreadsPerChild", IN_GLOBAL, ARGS_1, core_set_threads, SITE(threads), "Number of threads each child creates" },
     { "GracefulShutdownTimeout", IN_GLOBAL, ARGS_1, core_set_shutdown_timeout, SITE(shutdown_timeout_us),
       "Maximum time in seconds to wait for child processes to complete transactions during shutdown" },
+    { "ExtendedStatus", IN_GLOBAL, ARGS_FLAG, NULL, FLAG(extended_status),
+      "\"On\" to track extended status information, \"Off\" to disable" },
     { "ServerTokens", IN_GLOBAL, ARGS_1, core_set_tokens, SITE(tokens),
       "Determine tokens displayed in the Server: header - Min(imal), Major, Minor, Prod(uctOnly), OS, or Full" },
     { "Protocol", IN_SITES, ARGS_1, core_set_protocol, SITE(protocol), "Set the Protocol for httpd to use." },
@@ -180,8 +182,6 @@ const struct directive core_directives[] = {
     INERT("WatchdogInterval", IN_GLOBAL, ARGS_1, "Watchdog interval in seconds", WHY_LOCKS),
     INERT("GprofDir", IN_GLOBAL, ARGS_1, "Directory to plop gmon.out files", WHY_LOCKS),
     INERT("ScoreBoardFile", IN_GLOBAL, ARGS_1, "A file for Apache to maintain runtime process management information",
-          WHY_STATUS),
-    INERT("ExtendedStatus", IN_GLOBAL, ARGS_FLAG, "\"On\" to track extended status information, \"Off\" to disable",
           WHY_STATUS),
     INERT("SeeRequestTail", IN_GLOBAL, ARGS_FLAG,
           "For extended status, \"On\" to see the last 63 chars of the request line, \"Off\" (default) to see the "

@@ -145,7 +145,8 @@ struct core_site {        /* ints are flags or enums of the words above; µs whe
     int limit_line, limit_fields, limit_field_size, max_ranges;
     int merge_slashes, encoded_slashes /* enum http_slashes */, http_unsafe, methods_registered, no_http09, strict_host;
     int canonical_physical_port, buffered_logs;
-    int max_redirects; /* LimitInternalRecursion: internal redirects of one request */
+    int extended_status; /* the status page tells totals */
+    int max_redirects;   /* LimitInternalRecursion: internal redirects of one request */
     int64_t header_first_us, header_max_us, body_first_us, body_max_us; /* RequestReadTimeout; 0 none */
     int64_t handshake_first_us, handshake_max_us;
     int header_rate, body_rate, handshake_rate; /* bytes a second that extend it */
@@ -416,6 +417,20 @@ extern struct module filter_module, deflate_module, brotli_module;
 void expires_edit(struct request *r);
 extern struct module expires_module;
 
+/* ---- status.c: SetHandler server-status -------------------------------------------------------------------- */
+
+struct status_worker { /* one thread's */
+    uint64_t requests, bytes, duration_ms;
+    unsigned clients /* connections of HTTP */, busy, closing, tunnels;
+};
+struct status_report {
+    struct arena *arena;           /* where the workers are to be */
+    struct status_worker *workers; /* n_workers */
+    unsigned n_workers;
+    int64_t started_us; /* wall clock */
+};
+extern void (*status_source)(struct status_report *report); /* set by whoever runs the workers; NULL: none */
+
 /* ---- pages.c: answers that Weir itself gives --------------------------------------------------------------- */
 
 /* Sets out the answer to an error or redirect: r->status, Content-Type, Content-Length, body. Returns a local path
@@ -424,7 +439,8 @@ const char *pages_answer(struct request *r, int status, struct buf *body);
 /* A page that SetHandler names: body and Content-Type of its 200. NULL: no such handler. */
 typedef void page_fn(struct request *r, struct buf *body);
 page_fn *pages_of_handler(const char *handler);
-page_fn proxy_balancer_manager; /* balancer_manager.c */
+page_fn status_page;                                   /* status.c */
+page_fn proxy_balancer_manager;                        /* balancer_manager.c */
 void pages_trace(struct request *r, struct buf *body); /* TRACE: the request back as message/http */
 struct span pages_allow(const struct request *r);      /* what Allow says of what is not proxied */
 

@@ -243,6 +243,7 @@ page_fn *pages_of_handler(const char *handler)
         page_fn *page;
     } all[] = {
         { "balancer-manager", proxy_balancer_manager },
+        { "server-status", status_page },
     };
 
     for (unsigned i = 0; handler && i < COUNT_OF(all); i++)

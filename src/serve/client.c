@@ -121,6 +121,7 @@ void client_accept(struct worker *w, int fd, const struct addr *peer)
     c->next.run = on_next;
     c->head_begun_ms = loop_now(w->loop);
     link_push(&w->clients, &c->link);
+    counter_add(&w->counts->clients, 1);
     if (!remoteip_expects_header(c->epoch->snapshot, &c->peer)) {
         client_start(c, fd);
         return;
@@ -147,6 +148,9 @@ static void free_client(struct client *c)
     struct worker *w = c->worker;
 
     c->magic = 0;
+    counter_add(&w->counts->clients, -1);
+    if (c->state == CLIENT_LINGERING)
+        counter_add(&w->counts->closing, -1);
     timer_cancel(w->loop, &c->timer);
     task_cancel(&c->next);
     buf_release(&c->in);
@@ -376,10 +380,16 @@ static void await_next(struct client *c)
     loop_post(c->worker->loop, &c->next);
 }
 
+void client_set_closing(struct client *c)
+{
+    c->state = CLIENT_LINGERING;
+    counter_add(&c->worker->counts->closing, 1);
+}
+
 /* What the client still sends must not meet a closed socket: RST would destroy the answer on its way. */
 static void linger(struct client *c)
 {
-    c->state = CLIENT_LINGERING;
+    client_set_closing(c);
     stream_shutdown(c->stream);
     if (c->half_closed) {
         client_close(c);

@@ -20,6 +20,7 @@ struct exchange *exchange_new(struct client *c)
     ex->client = c;
     ex->worker = c->worker;
     ex->epoch = epoch_hold(c->epoch);
+    counter_add(&c->worker->counts->busy, 1);
     ex->timer.on_time = on_time;
     ex->abort.on_time = on_abort_time;
     ex->body_done = true;
@@ -51,6 +52,7 @@ void exchange_free(struct exchange *ex)
         upstream_close(ex->upstream);
     balance_release(ex);
     ex->client->exchange = NULL;
+    counter_add(&ex->worker->counts->busy, -1);
     epoch_drop(ex->epoch);
     loop_defer(ex->worker->loop, (void (*)(void *))arena_free, ex->arena);
 }
@@ -313,7 +315,12 @@ void exchange_settle(struct exchange *ex)
 
 static void finish(struct exchange *ex)
 {
+    struct worker_counts *counts = ex->worker->counts;
+
     ex->r.ended_ms = loop_now(ex->worker->loop);
+    counter_add(&counts->requests, 1);
+    counter_add(&counts->bytes, (int64_t)ex->r.bytes_out);
+    counter_add(&counts->duration_ms, (int64_t)(ex->r.ended_ms - ex->r.begun_ms));
     logs_access(&ex->r);
     exchange_free(ex);
 }
@@ -330,7 +337,7 @@ void exchange_abort(struct exchange *ex)
     if (!ex->r.status)
         ex->r.status = 499; /* no answer was chosen; nginx's number for it, Apache has none */
     finish(ex);
-    c->state = CLIENT_LINGERING;
+    client_set_closing(c);
     client_close(c);
 }
 

@@ -396,6 +396,7 @@ static bool begin(struct server *s, enum serve_mode mode)
     uint64_t files = sock_raise_files();
 
     secure_begin();
+    status_begin();
     notify_begin();
     s->renewal = renewal_new();
     s->warnings = tls_warnings_new();

@@ -8,6 +8,7 @@
 #include "ws.h"
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 
 /* ---- worker: one thread, one loop, share-nothing ----------------------------------------------------------- */
@@ -23,6 +24,19 @@ struct epoch {
 struct server; /* control.h */
 struct epoch *epoch_hold(struct epoch *e);
 void epoch_drop(struct epoch *e);
+
+/* What the status page tells of a worker: written by that worker alone. */
+struct worker_counts {
+    _Atomic uint64_t requests, bytes, duration_ms;
+    _Atomic uint64_t clients, busy, closing, tunnels;
+    struct worker_counts *next; /* status.c */
+};
+static inline void counter_add(_Atomic uint64_t *n, int64_t more)
+{
+    atomic_store_explicit(n, atomic_load_explicit(n, memory_order_relaxed) + (uint64_t)more, memory_order_relaxed);
+}
+struct worker_counts *status_join(void); /* the control thread, for a worker that is to start */
+void status_begin(void);                 /* once: the page shows what the workers count */
 
 #define WORKER_MAGIC 0x574b5231u
 struct worker {
@@ -41,6 +55,7 @@ struct worker {
     struct server *server;
     bool draining; /* graceful-stop: no new work, ends when the last tunnel and client are gone */
     unsigned long accepted;
+    struct worker_counts *counts;
 };
 
 struct worker *worker_start(struct server *server, unsigned id);
@@ -105,6 +120,7 @@ void client_accept(struct worker *w, int fd, const struct addr *peer);
 void client_close(struct client *c);
 void client_start(struct client *c, int fd); /* what the connection speaks first: TLS or HTTP; takes fd */
 void client_begin(struct client *c);         /* the connection stands: heads may come */
+void client_set_closing(struct client *c);   /* no more requests: CLIENT_LINGERING */
 void client_refuse(struct client *c, const struct http_fault *fault);
 void client_stop_idle(struct client *c);                  /* draining: close when between requests */
 void client_finish_exchange(struct client *c, bool keep); /* next request, or the end */

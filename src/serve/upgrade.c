@@ -119,6 +119,8 @@ void upgrade_on_end(void *passage, const struct tunnel_report *r)
         logs_finish(p->record, p->head_in + r->bytes[TUNNEL_CLIENT], p->head_out + r->bytes[TUNNEL_BACKEND],
                     r->lasted_ms * 1000, loop_wall_us(p->worker->loop), aborted);
     log_sink_drop(p->sink);
+    counter_add(&p->worker->counts->tunnels, -1);
+    counter_add(&p->worker->counts->bytes, (int64_t)(p->head_out + r->bytes[TUNNEL_BACKEND]));
     origin_release(p->origin);
     balance_tunnel_over(p->member);
     worker_check_drained(p->worker);
@@ -192,6 +194,8 @@ static void open_tunnel(struct exchange *ex)
     start.backend = upstream_release(u);
     exchange_free(ex);
     start.client = client_release(c);
+    counter_add(&w->counts->requests, 1);
+    counter_add(&w->counts->tunnels, 1);
     tunnel_open(w->tunnels, &start);
 }
 

@@ -218,6 +218,7 @@ struct worker *worker_start(struct server *server, unsigned id)
     w->magic = WORKER_MAGIC;
     w->id = id;
     w->server = server;
+    w->counts = status_join();
     w->loop = loop_new();
     w->resolver = resolver_new(w->loop);
     w->tunnels = tunnels_new(w->loop, upgrade_on_end);
