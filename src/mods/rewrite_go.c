@@ -358,8 +358,15 @@ int rewrite_place(struct request *r)
 
 void rewrite_kind(struct request *r)
 {
-    if (r->forced_type)
+    struct rewriting w = { .r = r, .arena = r->arena, .traces = true };
+
+    if (r->forced_type) {
+        REWRITE_LOG(&w, 1, "force filename %s to have MIME-type '%s'", request_filename(r), r->forced_type);
         http_fields_set(r->arena, &r->out, "Content-Type", span_of(r->forced_type));
-    if (r->forced_handler)
+    }
+    if (r->forced_handler) {
+        REWRITE_LOG(&w, 1, "force filename %s to have the Content-handler '%s'", request_filename(r),
+                    r->forced_handler);
         r->handler = r->forced_handler;
+    }
 }

@@ -182,6 +182,23 @@ static const char *set_text(struct conf_cmd *cmd, const struct rewrite_text **to
     return fault;
 }
 
+/* A script would be shown instead of run. */
+static const char *set_kind(struct conf_cmd *cmd, const struct rewrite_text **to, char *value, bool handler)
+{
+    const char *fault;
+
+    for (char *p = value; handler && *p; p++)
+        *p = (char)tolower((unsigned char)*p);
+    fault = set_text(cmd, to, value);
+
+    if (fault || !*value)
+        return fault;
+    if (handler ? pages_of_handler(value) != NULL : strncasecmp(value, "application/x-httpd-", 20) != 0)
+        return NULL;
+    return conf_fault(cmd, "flag %s=%s: refused: Weir has no such handler / Weir にはこのハンドラーがありません",
+                      handler ? "H" : "T", value);
+}
+
 static const char *set_escapes(struct rewrite_rule *rule, char *value)
 {
     rule->flags |= RULE_ESCAPE_GROUPS;
@@ -203,9 +220,9 @@ static const char *set_rule_flag(struct conf_cmd *cmd, void *of, char *key, char
     if (is_word(key, "E", "env"))
         return add_text(cmd, &rule->env, value);
     if (is_word(key, "T", "type"))
-        return set_text(cmd, &rule->type, value);
+        return set_kind(cmd, &rule->type, value, false);
     if (is_word(key, "H", "handler"))
-        return set_text(cmd, &rule->handler, value);
+        return set_kind(cmd, &rule->handler, value, true);
     if (is_word(key, "F", "forbidden"))
         set_status(rule, 403);
     else if (is_word(key, "G", "gone"))

@@ -334,7 +334,7 @@ static enum step_result answer_here_or_proxy(struct exchange *ex)
         return STEP_NEXT;
     if (span_eq(ex->r.head.method, SPAN("TRACE"))) /* proxy_prepare found Max-Forwards: 0 */
         return answer_trace(ex);
-    ex->r.handler = core_place_of(ex->r.place)->handler;
+    ex->r.handler = ex->r.forced_handler ? ex->r.forced_handler : core_place_of(ex->r.place)->handler;
     ex->r.status = status_without_backend(ex);
     return STEP_REPLY;
 }

@@ -146,6 +146,9 @@ ROWS = [
     ("gone", rule("^/app - [G]"), get("/app/x")),
     ("gone long", rule("^/app - [gone,L]"), get("/app/x")),
 
+    ("a handler", rule("^/shown - [H=balancer-manager]"), get("/shown", method="HEAD")),
+    ("a handler without case", rule("^/shown - [handler=Balancer-Manager]"), get("/shown", method="HEAD")),
+
     # ---- control
     ("last", rules("RewriteRule ^/a /b [L]", "RewriteRule ^/b http://x.example/ [R]"), get("/a")),
     ("without last", rules("RewriteRule ^/a /b", "RewriteRule ^/b http://x.example/ [R]"), get("/a")),

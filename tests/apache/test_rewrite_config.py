@@ -9,10 +9,10 @@ from test_config_errors import check, fault
 MODULES = ("rewrite",)
 FLAGS = ("", "L", "l", "last", "R=301", "R=3O1", "R=999", "R=99", "R=600", "R=418", "R=425", "R=103", "R=227", "R=foo", "R=", "R=500", "R=200",
          "FOO", "BNE", "BNE=", "BNE=a", "BNP", "BX", "B=", "BCTLS", "BCTLS=x", "C", "CX", "CO", "CO=a", "cookie=a:b:c", "D", "DXY", "DPI", "discardpath",
-         "E", "E=", "E=a", "EX", "END", "F", "FX", "G", "H", "H=x", "HX", "N", "N=", "N=x", "N=5", "NX", "NE", "NS", "NC", "P", "PX", "PT",
+         "E", "E=", "E=a", "EX", "END", "F", "FX", "G", "H", "H=", "H=balancer-manager", "HX", "N", "N=", "N=x", "N=5", "NX", "NE", "NS", "NC", "P", "PX", "PT",
          "QSA", "QSD", "QSL", "QSX", "Q", "S", "S=x", "S=2", "SX", "T", "T=text/plain", "TX", "UnsafePrefixStat", "UnsafeAllow3F", "UNC", "U", "X",
          "L,R", "L,,R", "L,", ",L", "L=3", "noescape,nosubreq,nocase,next,proxy,passthrough,qsappend,qsdiscard,qslast",
-         "redirect=permanent,skip=3,type=x,handler=y,env=a:b,forbidden,gone,chain,backrefescaping,backrefernoplus")
+         "redirect=permanent,skip=3,type=x,handler,env=a:b,forbidden,gone,chain,backrefescaping,backrefernoplus")
 SNIPPETS = [
     "RewriteRule", "RewriteRule a", "RewriteRule a b", "RewriteRule a b c", "RewriteRule a b [L", "RewriteRule a b L]", "RewriteRule a b [L, R]",
     "RewriteRule a b \"[L, R]\"", "RewriteRule a b \"[ L , R ]\"", "RewriteRule a b \"[L, ]\"", "RewriteRule a b [L]x", "RewriteRule a b [L] x y",
@@ -39,6 +39,7 @@ SNIPPETS = [
     "<Files x>\nRewriteEngine On\nRewriteCond a b\nRewriteRule a b\n</Files>", "<Proxy *>\nRewriteRule a b\n</Proxy>",
 ]
 REFUSED = ["RewriteMap a dbm:@FILE@", "RewriteMap a dbm=sdbm:@FILE@", "RewriteMap a dbd:x", "RewriteMap a fastdbd:x",
+           "RewriteRule ^ - [H=application/x-httpd-php]", "RewriteRule ^ - [H=$1]", "RewriteRule ^ - [T=application/x-httpd-php]",
            "RewriteEngine On\nRewriteMap a prg:/bin/cat somebody:else"]
 
 
