@@ -122,7 +122,8 @@ static void replace(struct rewrite_file *f, struct table *t)
     }
 }
 
-static void refresh(struct rewriting *w, const struct rewrite_map *m)
+/* False: there is no file. Who finds another thread at it looks at what was there before. */
+static bool refresh(struct rewriting *w, const struct rewrite_map *m)
 {
     struct stat st;
     struct table *t = NULL;
@@ -130,10 +131,10 @@ static void refresh(struct rewriting *w, const struct rewrite_map *m)
     if (stat(m->path, &st) != 0) {
         REQUEST_LOG_OS(w->r, LOG_REWRITE, LEVEL_ERROR, 661, errno, "mod_rewrite: can't access text RewriteMap file %s",
                        m->path);
-        return;
+        return false;
     }
     if (pthread_mutex_trylock(&m->file->lock) != 0)
-        return;
+        return true;
     if (!is_current(atomic_load(&m->file->table), &st)) {
         REWRITE_LOG(w, 6, "cache lookup FAILED, forcing new map lookup");
         t = S_ISREG(st.st_mode) ? read_table(m->path, &st) : NULL; /* a FIFO would hold the worker */
@@ -144,6 +145,7 @@ static void refresh(struct rewriting *w, const struct rewrite_map *m)
                            "mod_rewrite: can't open text RewriteMap file %s", m->path);
     }
     pthread_mutex_unlock(&m->file->lock);
+    return true;
 }
 
 static const char *look_in_file(struct rewriting *w, const struct rewrite_map *m, const char *key)
@@ -152,7 +154,8 @@ static const char *look_in_file(struct rewriting *w, const struct rewrite_map *m
     const struct table *t;
     const char *value;
 
-    refresh(w, m);
+    if (!refresh(w, m))
+        return NULL;
     atomic_fetch_add(&f->readers, 1);
     t = atomic_load(&f->table);
     value = t ? map_get(t->values, key) : NULL;
