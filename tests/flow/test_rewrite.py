@@ -153,8 +153,10 @@ def test_a_text_map_is_read_again_when_it_changes(tmp_path):
 
 def test_a_program_answers_one_request_at_a_time(program):
     with Weir(PRG, **program) as weir:
-        for key, value in (("a", "A"), ("none", "otherwise"), ("extra", "one"), ("b", "B")):
+        for key, value in (("a", "A"), ("none", "otherwise"), ("b", "B"), ("extra", "one")):
             assert weir.get("/ask/" + key).get("Location") == "http://x.example/?" + value
+        time.sleep(0.1)
+        assert weir.get("/ask/c").get("Location") == "http://x.example/?C"  # not "two"
         assert weir.get("/ask/long").status == 403  # blanks in a query
         assert weir.get("/ask/x%0ay").get("Location") == "http://x.example/?otherwise"
         clients = [weir.connect().send(request(path="/ask/n%d" % i)) for i in range(12)]
