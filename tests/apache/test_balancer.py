@@ -104,6 +104,15 @@ ROWS = [
     ("TRACE", pool(["@A@"]) + TO, [get("/x", method="TRACE")]),
     ("Max-Forwards", pool(["@A@"]) + TO, [get("/x", "Max-Forwards: 3"), get("/x", "Max-Forwards: 0")]),
 
+    # rewriting
+    ("a rule", pool(ABC) + "RewriteEngine On\nRewriteRule ^/app/(.*) balancer://p/y/$1 [P]\n", [get("/app/z?q=1"), get("/app/a%20b")]),
+    ("a rule for handshakes", pool(["@A@"]) + pool(["ws://127.0.0.1:@B@ route=b", "ws://127.0.0.1:@C@ route=c"], "w", "stickysession=SID") +
+     "RewriteEngine On\nRewriteCond %{HTTP:Upgrade} =websocket [NC]\nRewriteRule /(.*) balancer://w/$1 [P,L]\n"
+     "RewriteRule /(.*) balancer://p/$1 [P,L]\n",
+     [get("/chat", *HANDSHAKE, "X-Script: upgrade", "Cookie: SID=1.c"), PLAIN]),
+    ("a rule in a location", pool(["@A@"]) + "<Location /app>\nRewriteEngine On\nRewriteRule .* balancer://p/y [P]\n</Location>\n", [get("/app/z?q=1")]),
+    ("a rule to a balancer that nobody wrote", "RewriteEngine On\nRewriteRule ^/(.*) balancer://none/$1 [P]\n", [PLAIN]),
+
     # tunnels
     ("a tunnel", pool(["ws://127.0.0.1:@A@"]) + TO, [get("/chat", *HANDSHAKE, "X-Script: upgrade")]),
     ("a plain request to ws members", pool(["ws://127.0.0.1:@A@"]) + TO, [PLAIN]),
