@@ -177,6 +177,12 @@ def ids_of_threads(pid):
     return found
 
 
+def keepers_of(weir):
+    """A port listens before the keeper is there; the server says when all is."""
+    weir.wait_for_log("AH00489")
+    return children_of(weir.pid)
+
+
 def children_of(pid):
     found = []
     for entry in os.listdir("/proc"):
@@ -214,12 +220,12 @@ def test_started_as_root_it_becomes_user_and_group_and_can_still_rotate_its_logs
 @needs_root
 def test_the_keeper_ends_with_the_server_and_with_its_death():
     with Weir("User nobody", env=NO_LEAKS) as weir:
-        keepers = children_of(weir.pid)
+        keepers = keepers_of(weir)
         assert len(keepers) == 1
         weir.stop()
         until(lambda: not os.path.exists("/proc/%d" % keepers[0]), "the keeper's end")
     with Weir("User nobody", env=NO_LEAKS) as weir:
-        keepers = children_of(weir.pid)
+        keepers = keepers_of(weir)
         weir.process.kill()
         weir.process.wait()
         until(lambda: not os.path.exists("/proc/%d" % keepers[0]), "the keeper's end")
@@ -247,7 +253,7 @@ def test_the_keeper_holds_nothing_of_the_servers_and_a_removed_port_is_closed():
         weir.configure("User nobody\nListen 127.0.0.1:{port}\n" + HTTP)
         weir.reload()
         until(lambda: refused(other), "the removed port to refuse")
-        keeper, = children_of(weir.pid)
+        keeper, = keepers_of(weir)
         links = [os.readlink("/proc/%d/fd/%s" % (keeper, fd)) for fd in os.listdir("/proc/%d/fd" % keeper)]
         sockets = [l for l in links if l.startswith("socket:")]
         assert len(sockets) == 1, links # the channel
