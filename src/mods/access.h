@@ -99,8 +99,6 @@ void basic_credentials(struct arena *a, struct span field, const char **user, co
 struct span basic_field(struct arena *a, const char *user, const char *password); /* "Basic …" */
 int digest_check(struct request *r, const char *realm);
 void digest_fixup(struct request *r); /* Authentication-Info */
-void digest_begin_section(
-    struct conf_cmd *cmd); /* AuthName is said there: what Digest had before is gone, as in httpd */
 void digest_note_failure(struct request *r, const char *realm);
 
 /* ---- userfile.c: htpasswd, htdigest and group files ---- */

@@ -1,5 +1,5 @@
 /* Digest authentication (RFC 7616 with MD5, as browsers and htdigest have it): mod_auth_digest.c of httpd 2.4.71. A
- * section that has any of these lines, or AuthName, says all: nothing is merged. */
+ * section that has any of these lines says all: nothing is merged. */
 #include "auth_digest.h"
 #include "digest.h"
 #include "names.h"
@@ -29,11 +29,6 @@ static void configure(struct conf_cmd *cmd, struct digest_place *place)
 {
     place->configured = 1;
     conf_touch(cmd, place, &place->configured);
-}
-
-void digest_begin_section(struct conf_cmd *cmd)
-{
-    configure(cmd, place_part(cmd->place, &auth_digest_module));
 }
 
 static const char *set_provider(struct conf_cmd *cmd, void *settings, int argc, char **argv)
@@ -284,11 +279,11 @@ static int check_use(struct request *r, const struct digest_answer *d)
     if (!once && !place->counts)
         return 0;
     n = strtoull(d->nc, &end, 16);
-    if (place->counts && ((*end && !isspace((unsigned char)*end)) || end == d->nc)) {
+    if (place->counts && *end && !isspace((unsigned char)*end)) {
         REQUEST_LOG(r, LOG_AUTH_DIGEST, LEVEL_ERROR, 1773, "invalid nc %s received - not a number", d->nc);
         return 1;
     }
-    switch (digest_use_nonce(client_of(d), d->nonce_time, once ? 0 : n, &last)) {
+    switch (digest_use_nonce(client_of(d), d->nonce_time, once, n, &last)) {
     case DIGEST_FRESH: return 0;
     case DIGEST_STRANGER:
         REQUEST_LOG(r, LOG_AUTH_DIGEST, LEVEL_INFO, 10618, "client %u is no longer known - sending new nonce",

@@ -28,7 +28,7 @@ uint64_t digest_next_number(void); /* of a nonce for one use: 1, 2, … */
 unsigned digest_new_client(void);  /* its number, which is the opaque field in hexadecimal */
 bool digest_knows_client(unsigned id);
 enum digest_use { DIGEST_FRESH, DIGEST_STRANGER, DIGEST_USED };
-/* Takes the nonce's use number n (0: a nonce has one use only) of a client; *last is the number before. */
-enum digest_use digest_use_nonce(unsigned id, uint64_t time, uint64_t n, uint64_t *last);
+/* Takes the nonce's use number n, or its only use, of a client; *last is the number before. */
+enum digest_use digest_use_nonce(unsigned id, uint64_t time, bool once, uint64_t n, uint64_t *last);
 
 #endif

@@ -110,7 +110,7 @@ bool digest_knows_client(unsigned id)
     return found;
 }
 
-enum digest_use digest_use_nonce(unsigned id, uint64_t time, uint64_t n, uint64_t *last)
+enum digest_use digest_use_nonce(unsigned id, uint64_t time, bool once, uint64_t n, uint64_t *last)
 {
     enum digest_use use = DIGEST_STRANGER;
 
@@ -118,7 +118,8 @@ enum digest_use digest_use_nonce(unsigned id, uint64_t time, uint64_t n, uint64_
     if (id && known.client[id % CLIENTS].id == id) {
         uint64_t *when = &known.client[id % CLIENTS].time, *count = &known.client[id % CLIENTS].count;
         *last = *count;
-        use = time > *when || (n && time == *when && n > *count) ? DIGEST_FRESH : DIGEST_USED;
+        /* with a new nonce the count begins anew, and those before it are spent */
+        use = time > *when || (time == *when && !once && n > *count) ? DIGEST_FRESH : DIGEST_USED;
         if (use == DIGEST_FRESH)
             *when = time, *count = n;
     }

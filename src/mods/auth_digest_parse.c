@@ -111,7 +111,7 @@ bool digest_parse(struct arena *a, struct span field, struct digest_answer *d)
         skip_rest(&field);
     }
     return d->username && d->realm && d->nonce && d->uri && d->response && (!d->qop || (d->cnonce && d->nc)) &&
-           strlen(d->nonce) == DIGEST_NONCE && d->nonce[DIGEST_NONCE_TIME - 1] == '=';
+           strlen(d->response) == 32 && strlen(d->nonce) == DIGEST_NONCE && d->nonce[DIGEST_NONCE_TIME - 1] == '=';
 }
 
 /* ---- the URI that was signed ---- */

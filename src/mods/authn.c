@@ -35,7 +35,6 @@ static const char *set_name(struct conf_cmd *cmd, void *settings, int argc, char
     struct authn_place *place = settings;
 
     (void)argc;
-    digest_begin_section(cmd);
     return parse(cmd, argv[0], &place->name);
 }
 
