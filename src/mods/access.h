@@ -45,8 +45,9 @@ struct authz_place {
 };
 extern struct module authz_core_module;
 const char *authz_label(struct arena *a, const struct authz_rule *rule); /* "Require user alice", "<RequireAll>" */
-/* authz_core.c, authz_host.c, authz_user.c: ends with a row without a name */
-extern const struct authz_provider authz_core_providers[], authz_host_providers[], authz_user_providers[];
+/* authz_core.c, authz_host.c, authz_user.c, authz_ssl.c: ends with a row without a name */
+extern const struct authz_provider authz_core_providers[], authz_host_providers[], authz_user_providers[],
+    authz_ssl_providers[];
 const char *authz_parse_text(struct conf_cmd *cmd, struct authz_line *line); /* args with %{…}: parsed is its expr */
 /* The text of such a line for this request; NULL and *error when it cannot be had. */
 const char *authz_text(struct request *r, const struct authz_line *line, const char **error);

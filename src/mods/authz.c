@@ -36,7 +36,8 @@ static void append(struct authz_rule *container, struct authz_rule *child)
 
 static const struct authz_provider *find_provider(const char *name)
 {
-    const struct authz_provider *const tables[] = { authz_core_providers, authz_host_providers, authz_user_providers };
+    const struct authz_provider *const tables[] = { authz_core_providers, authz_host_providers, authz_user_providers,
+                                                    authz_ssl_providers };
 
     for (unsigned i = 0; i < COUNT_OF(tables); i++)
         for (const struct authz_provider *p = tables[i]; p->name; p++)

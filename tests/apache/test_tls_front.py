@@ -99,6 +99,9 @@ SETTINGS = {
     "a place that asks for less": CA + "SSLVerifyClient require\n<Location />\nSSLVerifyClient none\n</Location>",
     "SSLRequire": CA + "SSLVerifyClient optional\n<Location />\nSSLRequire %{SSL_CLIENT_VERIFY} eq \"SUCCESS\" and "
                        "%{SSL_CLIENT_S_DN_CN} =~ m/^(Alice|Bob)$/\n</Location>",
+    "Require ssl": "<Location />\nRequire ssl\n</Location>",
+    "Require ssl-verify-client": CA + "SSLVerifyClient optional_no_ca\n<Location />\nRequire ssl-verify-client\n</Location>",
+    "Require expr": CA + "SSLVerifyClient optional\n<Location />\nRequire expr %{SSL_CLIENT_S_DN_CN} == 'Alice'\n</Location>",
     "SSLUserName": CA + "SSLVerifyClient optional\nSSLUserName SSL_CLIENT_S_DN_CN",
 }
 NAMES = """SSL_PROTOCOL SSL_CIPHER SSL_CIPHER_USEKEYSIZE SSL_CIPHER_EXPORT SSL_SECURE_RENEG SSL_COMPRESS_METHOD SSL_SESSION_RESUMED

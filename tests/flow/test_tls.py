@@ -594,6 +594,23 @@ def test_places_that_ask_for_tls_and_names(ca, clients):
             assert status("/new") == 200 and status("/new", version=V12) == 403
 
 
+def test_require_ssl(ca):
+    plain = free_port()
+    text = "Listen 127.0.0.1:{port}\nListen 127.0.0.1:%d\n<Location />\nRequire ssl\n</Location>\n" % plain + site() + """
+<VirtualHost *:%d>
+    ServerName example.com
+    ProxyPass / http://127.0.0.1:{backend}/
+</VirtualHost>""" % plain
+    with Backend(serve_hello) as backend, Weir(text, cert=ca.leaf.cert, key=ca.leaf.key, backend=backend) as weir:
+        assert ask(weir, pki.client_context(ca)).status == 200
+        with weir.connect(plain) as wire:
+            assert wire.send(request()).read_response().status == 403
+        weir.wait_for_log("AH01630: client denied by server configuration")
+        weir.configure(text.replace("Require ssl", "Require ssl please"))
+        weir.reload(good=False)
+        assert "'Require ssl' does not take arguments" in weir.error_log()
+
+
 def test_a_certificate_for_a_place_alone_is_refused(ca, clients):
     """Nothing is negotiated again for a place: who has shown a certificate may, others may not."""
     lines = "SSLCACertificateFile {ca}\nSSLVerifyClient %s\n<Location /secret>\nSSLVerifyClient require\n</Location>"
