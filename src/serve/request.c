@@ -522,10 +522,21 @@ static int restart(struct exchange *ex, const char *path)
     return decode_path(r, span_of(r->uri));
 }
 
+/* A coding that was refused is not the page's fault; the first request keeps its fields. */
+static void drop_coding(struct request *r)
+{
+    struct http_fields fields = { 0 };
+
+    http_fields_copy(r->arena, &fields, &r->head.fields);
+    http_fields_remove(&fields, "Transfer-Encoding");
+    r->head.fields = fields;
+}
+
 /* ErrorDocument /path, as ap_die does: a GET without a body through the same site. */
 void request_show(struct exchange *ex, const char *path)
 {
     restart(ex, path);
+    drop_coding(&ex->r);
     if (!ex->r.header_only)
         ex->r.head.method = SPAN("GET");
     ex->answer_seen = false;

@@ -221,6 +221,15 @@ def test_errordocument_as_text_path_and_url():
         assert got.status == 302 and got.get("Location") == "https://status.example.com/"
 
 
+@pytest.mark.parametrize("fields", [[("Transfer-Encoding", "gzip")], [("Content-Length", "x")], [("Content-Length", "1"), ("Content-Length", "2")]])
+def test_the_page_of_a_body_that_cannot_be_framed_comes_from_its_backend_and_the_connection_ends(fields):
+    with Backend(serve_hello) as pages, Weir("ErrorDocument 400 /pages/bad\nErrorDocument 501 /pages/bad\n"
+                                             "ProxyPass / http://127.0.0.1:{pages}/", pages=pages) as weir, weir.connect() as client:
+        got = client.send(request("POST", "/x", fields)).read_response()
+        assert got.body == b"hello from /pages/bad" and got.get("Connection") == "close"
+        assert client.ends_within(5)
+
+
 def test_an_errordocument_that_fails_itself_falls_back_to_the_plain_page():
     with Weir("ProxyPass / http://127.0.0.1:%d/\nErrorDocument 503 /also-dead" % free_port()) as weir:
         got = weir.get("/x")
