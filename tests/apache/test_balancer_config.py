@@ -30,6 +30,7 @@ SNIPPETS = [
         " http://h/ smax=0 ttl=60 retry=60 loadfactor=50 keepalive=On", " http://h/ stickysession=x",
         " http://h/\nBalancerMember http://h/ timeout=5", " http://h/\nBalancerMember http://h/x timeout=0")),
     within("<Limit GET>\nBalancerMember http://h/\n</Limit>"), "<Proxy balancer://P>\nBalancerMember http://h/\n</Proxy>\nProxySet balancer://p/x timeout=4",
+    "<Proxy \"balancer://p\">\nBalancerMember \"http://h/\" route=\"a b\"\nProxySet \"stickysession=S\"\n</Proxy>\nProxyPass \"/x\" \"balancer://p/\"",
     # parameters of balancers
     *(within("ProxySet " + p) for p in (
         "lbmethod=foo", "lbmethod=byRequests", "lbmethod=bytraffic", "lbmethod=", "stickysession=A|b", "stickysession=", "stickysession",

@@ -503,3 +503,23 @@ def test_tunnels_through_both_sides_live_through_a_reload(ca):
             for c in clients:
                 c.close()
             until(lambda: weir.access_log().count(" 101 ") == 20, "their access lines")
+
+
+# ---- members of a balancer ----------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("where", ["host", "section"])
+def test_members_over_tls_fail_over_and_are_believed_as_the_section_says(ca, where):
+    engine = "SSLProxyEngine on\n" + TRUST
+    config = ("%s<Proxy balancer://p>\n%sBalancerMember https://localhost:{dead}\nBalancerMember https://localhost:{backend}\n"
+              "</Proxy>\n<Proxy balancer://w>\n%sBalancerMember wss://localhost:{ws}\n</Proxy>\n"
+              "ProxyPass /ws balancer://w/\nProxyPass / balancer://p/\n" %
+              ((engine, "", "") if where == "host" else ("", engine, engine)))
+    with TlsBackend(pki.server_context(ca.leaf), serve_hello) as backend, TlsBackend(pki.server_context(ca.leaf), serve_echo) as ws:
+        with Weir(config, backend=backend, ws=ws, dead=free_port(), ca=ca.cert) as weir:
+            assert weir.get("/a").body == b"hello from /a"
+            client = weir.connect().send(handshake("/ws"))
+            assert client.read_head().status == 101
+            client.send(frame(TEXT, b"over TLS", masked=True))
+            assert client.read_frame()[1] == b"over TLS"
+            client.reset()
+            assert backend.names == ["localhost"] and ws.names == ["localhost"]
