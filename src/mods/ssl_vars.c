@@ -1,7 +1,6 @@
 /* The variables that mod_ssl gives to expressions, logs and headers (ssl_engine_vars.c). */
 #include "ssl_parts.h"
 
-#include <ctype.h>
 #include <openssl/crypto.h>
 #include <stdlib.h>
 #include <strings.h>
@@ -22,15 +21,24 @@ static int hex_digit(char c)
     return c >= '0' && c <= '9' ? c - '0' : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10 : -1;
 }
 
-/* The value of an escape behind its backslash; what is not printable stays \xHH, as X509_NAME_oneline has it. */
+/* As X509_NAME_oneline has it: what is not ASCII or not printable is \xHH, and what would end a part is escaped. */
+static void add_byte(struct buf *out, char c)
+{
+    if (c < ' ' || c > '~')
+        buf_printf(out, "\\x%02X", (unsigned char)c);
+    else
+        buf_printf(out, "%s%c", c == '/' || c == '+' ? "\\" : "", c);
+}
+
+/* The value of an escape behind its backslash. */
 static size_t unescape(struct buf *out, const char *p, size_t n)
 {
     if (n >= 2 && hex_digit(p[0]) >= 0 && hex_digit(p[1]) >= 0) {
-        buf_printf(out, "\\x%c%c", toupper((unsigned char)p[0]), toupper((unsigned char)p[1]));
+        add_byte(out, (char)(hex_digit(p[0]) << 4 | hex_digit(p[1])));
         return 2;
     }
     if (n)
-        buf_add(out, p, 1);
+        add_byte(out, p[0]);
     return n ? 1 : 0;
 }
 
@@ -40,8 +48,10 @@ static void add_part(struct buf *out, const char *p, size_t n)
     for (size_t i = 0; i < n; i++) {
         if (p[i] == '\\')
             i += unescape(out, p + i + 1, n - i - 1);
+        else if (p[i] == '+')
+            buf_adds(out, "/");
         else
-            buf_add(out, p[i] == '+' ? "/" : p + i, 1);
+            add_byte(out, p[i]);
     }
 }
 

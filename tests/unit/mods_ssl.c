@@ -392,6 +392,7 @@ static void names_may_have_the_old_form(void **state)
         { "CN=x", "/CN=x" },
         { "CN=a+UID=b,O=c\\\\", "/O=c\\/CN=a/UID=b" },
         { "CN=t\\09b\\", "/CN=t\\x09b" },
+        { "CN=\xc3\xa9,O=a/b \\+ c", "/O=a\\/b \\+ c/CN=\\xC3\\xA9" },
     };
     struct request *r = ask("SSLOptions +LegacyDNStringFormat", "/", true);
 
