@@ -298,6 +298,9 @@ int main(int argc, char **argv)
     c.arena = arena_new();
     take_options(&c, argc, argv);
     start_log(&c);
+    const char *file = c.conf.file ? conf_path(c.arena, c.conf.root, c.conf.file) : NULL;
+    if (file && !envvars_take(c.arena, c.program, file))
+        return 1;
     int status = act(&c);
     arena_free(c.arena);
     return status;

@@ -154,7 +154,7 @@ static const char *set_etag(struct conf_cmd *cmd, void *settings, int argc, char
 
     (void)cmd, (void)argc;
     if (!compress_etag_mode(argv[0], &site->etag))
-        return "DeflateAlterETag accepts only 'NoChange', 'AddSuffix', and 'Remove'";
+        return "DeflateAlterETAG accepts only 'NoChange', 'AddSuffix', and 'Remove'";
     return NULL;
 }
 

@@ -17,6 +17,49 @@ static void print_where(unsigned where)
     printf("\tAllowed in *.conf %s%s\n", place, where & IN_HTACCESS ? " and in .htaccess" : "");
 }
 
+/* Beyond httpd's -L: how many words, and each place. */
+static void print_form(const struct directive *d)
+{
+    static const char *const forms[] = {
+        [ARGS_NONE] = "none",
+        [ARGS_FLAG] = "On or Off",
+        [ARGS_1] = "1",
+        [ARGS_2] = "2",
+        [ARGS_3] = "3",
+        [ARGS_12] = "1 or 2",
+        [ARGS_13] = "1 or 3",
+        [ARGS_23] = "2 or 3",
+        [ARGS_123] = "1 to 3",
+        [ARGS_ITERATE] = "1 or more",
+        [ARGS_ITERATE2] = "1, then 1 or more",
+        [ARGS_LIST] = "any number",
+        [ARGS_RAW] = "text",
+        [ARGS_SECTION] = "section",
+    };
+    static const struct {
+        unsigned bit;
+        const char *name;
+    } places[] = {
+        { IN_SERVER, "server" },
+        { IN_SITE, "virtual host" },
+        { IN_LOCATION, "Location" },
+        { IN_DIRECTORY, "Directory" },
+        { IN_FILES, "Files" },
+        { IN_PROXY, "Proxy" },
+        { IN_IF, "If" },
+        { IN_HTACCESS, ".htaccess" },
+    };
+    const char *before = "\tIn: ";
+
+    for (size_t i = 0; i < COUNT_OF(places); i++) {
+        if (!(d->where & places[i].bit))
+            continue;
+        printf("%s%s", before, places[i].name);
+        before = ", ";
+    }
+    printf("\n\tArguments: %s\n", forms[d->args]);
+}
+
 static void print_directive(const struct directive *d, const struct module *m)
 {
     static const char *const classes[] = {
@@ -28,6 +71,7 @@ static void print_directive(const struct directive *d, const struct module *m)
     if (d->help)
         printf("\t%s\n", d->help);
     print_where(d->where);
+    print_form(d);
     printf("\tWeir: %s%s%s\n", classes[d->class], d->why ? ": " : "", d->why ? d->why : "");
 }
 
@@ -52,7 +96,7 @@ static void print_language(const struct module *const *modules)
 {
     const char *help, *module, *name;
     for (unsigned i = 0; (name = conf_language(i, &help, &module)); i++) {
-        const struct directive row = { .name = name, .where = IN_ANY | IN_HTACCESS, .help = help };
+        const struct directive row = { .name = name, .where = IN_ANY | IN_HTACCESS, .args = ARGS_RAW, .help = help };
         const struct module *m = find(modules, module);
         if (m && !has_row(modules, name))
             print_directive(&row, m);

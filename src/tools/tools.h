@@ -29,4 +29,8 @@ void dump_includes(const struct snapshot *s);              /* -D DUMP_INCLUDES *
 void dump_sites(const struct snapshot *s);                 /* -D DUMP_VHOSTS */
 void dump_run(const struct snapshot *s);                   /* -D DUMP_RUN_CFG */
 
+/* envvars.c: takes what an envvars beside the file exports, unless the environment has it already. false: it was said
+ * why not. */
+bool envvars_take(struct arena *a, const char *program, const char *conf_file);
+
 #endif

@@ -121,7 +121,7 @@ static void bad_words_have_httpds_texts(void **state)
         { "DeflateWindowSize 16", "DeflateWindowSize must be between 1 and 15" },
         { "DeflateBufferSize 0", "DeflateBufferSize should be positive" },
         { "DeflateFilterNote sum x", "Unknown note type sum" },
-        { "DeflateAlterETag x", "DeflateAlterETag accepts only 'NoChange', 'AddSuffix', and 'Remove'" },
+        { "DeflateAlterETag x", "DeflateAlterETAG accepts only 'NoChange', 'AddSuffix', and 'Remove'" },
         { "DeflateInflateLimitRequestBody x", "DeflateInflateLimitRequestBody requires a non-negative integer." },
         { "DeflateInflateRatioLimit 0", "DeflateInflateRatioLimit must be positive" },
         { "DeflateInflateRatioBurst 0", "DeflateInflateRatioBurst must be positive" },
