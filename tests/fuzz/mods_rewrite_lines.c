@@ -1,0 +1,85 @@
+/* RewriteCond, RewriteRule and RewriteMap: any line is taken or refused, and what was taken can be applied. The input
+ * is a condition, a rule and a map, a line each. */
+#include "rewrite.h"
+
+#include <ctype.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static const char *text;
+
+static const char *give(void *ctx, const char *path, size_t *n)
+{
+    (void)ctx, (void)path;
+    *n = strlen(text);
+    return text;
+}
+
+static char *next_line(struct arena *a, const char **p)
+{
+    size_t n = strcspn(*p, "\n");
+    char *line = arena_strndup(a, *p, n);
+
+    *p += n + ((*p)[n] == '\n');
+    for (char *c = line; *c; c++)
+        if (*c == '\r')
+            *c = ' ';
+    n = strlen(line);
+    while (n && line[n - 1] == '\\') /* would join the next */
+        line[--n] = '\0';
+    return line;
+}
+
+/* Programs are not for here, and rounds of a bad pattern take their time. */
+static bool is_tame(const struct snapshot *s)
+{
+    const struct vec *rules = &rewrite_site_of(s->main)->list.rules;
+
+    for (unsigned i = 0; i < rules->n; i++)
+        if (((const struct rewrite_rule *)rules->items[i])->flags & RULE_NEXT)
+            return false;
+    return rewrite_site_of(s->main)->asks_program == 0;
+}
+
+static void apply(struct arena *a, const struct snapshot *s)
+{
+    static const struct peer_info peer = { .ip = "192.0.2.1", .text = "192.0.2.1:5", .family = 4 };
+    struct request r = { .magic = REQUEST_MAGIC, .arena = a, .snapshot = s, .site = s->main, .place = &s->main->place };
+    int status;
+
+    request_set_peer(&r, &peer);
+    r.head.method = SPAN("GET");
+    r.head.line = SPAN("GET /app/x?q=1 HTTP/1.1");
+    r.head.version = 11;
+    r.uri = "/app/x";
+    r.args = SPAN("q=1");
+    r.hostname = "h";
+    http_fields_add(a, &r.head.fields, SPAN("Upgrade"), SPAN("websocket"));
+    status = rewrite_translate(&r);
+    ASSERT(status == 0 || (status >= 100 && status < 600));
+    ASSERT(r.uri && (!r.proxy || r.proxy->url));
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct conf_options o = { .file = "/fuzz.conf", .root = "/", .modules = all_modules, .version = APACHE_VERSION };
+    struct arena *a = arena_new();
+    const char *p = arena_strndup(a, (const char *)data, size);
+    const char *cond = next_line(a, &p), *rule = next_line(a, &p), *map = next_line(a, &p);
+    struct conf_error error = { 0 };
+    struct snapshot *s;
+
+    text =
+        arena_concat(a, "ServerName fuzz.test\nRewriteEngine On\n", *map ? "RewriteMap m " : "#", map, "\nRewriteCond ",
+                     cond, "\nRewriteRule ", rule, "\n<Location /x>\nRewriteRule ", rule, "\n</Location>\n", NULL);
+    o.load = give;
+    o.check_only = true;
+    s = conf_load(&o, a, &error);
+    ASSERT(!s == !!error.text);
+    if (s && is_tame(s))
+        apply(a, s);
+    if (s)
+        snapshot_drop(s);
+    arena_free(a);
+    return 0;
+}
