@@ -47,6 +47,7 @@ static const char *const module_names[LOG_MODULES] = {
     [LOG_BROTLI] = "brotli",
     [LOG_SO] = "so",
     [LOG_UNIXD] = "unixd",
+    [LOG_MACRO] = "macro",
 };
 
 struct log_target log_main = { .levels = { .of = { [0 ... LOG_MODULES - 1] = LEVEL_WARN } } };

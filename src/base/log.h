@@ -57,6 +57,7 @@ enum log_module { /* those that speak; the names are in log_module_name */
                   LOG_BROTLI,
                   LOG_SO,
                   LOG_UNIXD,
+                  LOG_MACRO,
                   LOG_MODULES
 };
 const char *log_module_name(enum log_module m); /* "proxy_http" */

@@ -63,7 +63,7 @@ static bool check_pair(struct reader *r, const struct macro *m, unsigned i, unsi
                             "names!",
                             m->name, m->location, a, i + 1, j + 1);
     if (nb && strncmp(a, b, na < nb ? na : nb) == 0)
-        reader_note(r, LOG_CORE, 2797,
+        reader_note(r, LOG_MACRO, 2797,
                     "macro '%s' (%s): argument name prefix conflict (%s #%u and %s #%u), be careful about your macro "
                     "definition!",
                     m->name, m->location, a, i + 1, b, j + 1);
@@ -77,7 +77,7 @@ static bool check_arguments(struct reader *r, const struct macro *m)
         if (!*name)
             return reader_fault(r, "macro '%s' (%s): empty argument #%u name", m->name, m->location, i + 1);
         if (!looks_like_argument(name))
-            reader_note(r, LOG_CORE, 2796,
+            reader_note(r, LOG_MACRO, 2796,
                         "macro '%s' (%s) argument name '%s' (#%u) without expected prefix, better prefix argument "
                         "names with one of '%s'.",
                         m->name, m->location, name, i + 1, PREFIXES);
@@ -92,7 +92,7 @@ static void warn_if_not_blank(struct reader *r, const char *what, const char *te
 {
     const char *first = text + strspn(text, " \t");
     if (*first && *first != '#')
-        reader_note(r, LOG_CORE, 2989, "%s on line %d of %s: %s", what, r->source->line, r->source->name, text);
+        reader_note(r, LOG_MACRO, 2989, "%s on line %d of %s: %s", what, r->source->line, r->source->name, text);
 }
 
 struct nesting { /* of the lines of a body */
@@ -107,7 +107,7 @@ static bool ends_body(struct reader *r, struct nesting *n, const char *line, con
         return false;
     n->all += word[1] == '/' ? -1 : 1;
     if (n->all < 0 && word[1] == '/')
-        reader_note(r, LOG_CORE, 2793, "bad (negative) nesting on line %d of %s", r->source->line - n->first_line,
+        reader_note(r, LOG_MACRO, 2793, "bad (negative) nesting on line %d of %s", r->source->line - n->first_line,
                     where);
     if (strcasecmp(word, "<Macro") == 0)
         n->macros++;
@@ -117,7 +117,7 @@ static bool ends_body(struct reader *r, struct nesting *n, const char *line, con
     if (--n->macros > 0)
         return false;
     if (n->all)
-        reader_note(r, LOG_CORE, 2795, "bad cumulated nesting (%+d) in %s", n->all, where);
+        reader_note(r, LOG_MACRO, 2795, "bad cumulated nesting (%+d) in %s", n->all, where);
     return true;
 }
 
@@ -193,14 +193,14 @@ static void check_body(struct reader *r, const struct macro *m)
 {
     bool used[ARGUMENTS_MAX] = { false };
     if (m->lines.n == 0) {
-        reader_note(r, LOG_CORE, 2799, "macro '%s' (%s): empty contents!", m->name, m->location);
+        reader_note(r, LOG_MACRO, 2799, "macro '%s' (%s): empty contents!", m->name, m->location);
         return;
     }
     for (unsigned i = 0; i < m->lines.n; i++)
         mark_used(m, m->lines.items[i], used);
     for (unsigned i = 0; i < m->arguments.n; i++)
         if (!used[i])
-            reader_note(r, LOG_CORE, 2800, "macro '%s' (%s): argument '%s' (#%u) never used", m->name, m->location,
+            reader_note(r, LOG_MACRO, 2800, "macro '%s' (%s): argument '%s' (#%u) never used", m->name, m->location,
                         (char *)m->arguments.items[i], i + 1);
 }
 
@@ -221,7 +221,7 @@ static struct macro *new_macro(struct reader *r, const char *name)
     }
     const struct macro *old = map_get(r->out->macros, name);
     if (old)
-        reader_note(r, LOG_CORE, 2802, "macro '%s' multiply defined: %s, redefined on line %d of \"%s\"", name,
+        reader_note(r, LOG_MACRO, 2802, "macro '%s' multiply defined: %s, redefined on line %d of \"%s\"", name,
                     old->location, r->at.line, r->at.file);
     m->name = name;
     m->location = arena_printf(r->arena, "defined on line %d of \"%s\"", r->at.line, r->at.file);
@@ -247,7 +247,7 @@ bool macro_section(struct reader *r, const struct word *w, char **argv)
     if (!reader_spend(r, strlen(where)))
         return false;
     if (looks_like_argument(name))
-        reader_note(r, LOG_CORE, 2803, "%s better prefix a macro name with any of '%s'", where, PREFIXES);
+        reader_note(r, LOG_MACRO, 2803, "%s better prefix a macro name with any of '%s'", where, PREFIXES);
     if (!take_arguments(r, args, &m->arguments) || !check_arguments(r, m) || !take_body(r, m, where))
         return false;
     check_body(r, m);
@@ -322,7 +322,7 @@ bool macro_use(struct reader *r, const struct word *w, char **argv)
     const char *where = arena_printf(r->arena, "%s used on line %d of \"%s\"", described(r, m), r->at.line, r->at.file);
     for (unsigned i = 0; i < values.n; i++)
         if (!*(char *)values.items[i])
-            reader_note(r, LOG_CORE, 2798, "%s: empty argument #%u", where, i + 1);
+            reader_note(r, LOG_MACRO, 2798, "%s: empty argument #%u", where, i + 1);
     return expand(r, m, &values, where);
 }
 

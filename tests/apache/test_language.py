@@ -100,7 +100,7 @@ def said(program, folder, snippet):
     text = run.stdout.decode("utf-8", "replace").replace("\\n\\t", "\n\t")
     text = re.sub(r"(?m)^apache2: (Syntax error on line \d+ of .*?:) ", r"AH00526: \1\n", text)
     text = re.sub(r" \(%s/\S+:\d+\)$" % re.escape(folder), "", text, flags=re.M)
-    text = re.sub(r"\[[^]]*\] \[\w+:(\w+)\] \[pid[^]]*\] (\(EAI[^:]*: )?", r"[\1] ", text)
+    text = re.sub(r"\[[^]]*\] \[(\w+:\w+)\] \[pid[^]]*\] (\(EAI[^:]*: )?", r"[\1] ", text)
     if run.returncode:  # how far it came is no part of the fault
         text = re.sub(r"(?m)^(Included configuration files:| +\(.*)\n", "", text)
     return run.returncode, sorted(text.splitlines())  # notices come while reading in one, afterwards in the other
