@@ -8,7 +8,7 @@ import time
 
 from apache import APACHE, Backend, Run, accept_upgrade, free_port, ok, second_server
 
-MODULES = ("slotmem_shm", "proxy_balancer", "lbmethod_byrequests", "lbmethod_bytraffic", "lbmethod_bybusyness", "env", "authz_host", "rewrite")
+MODULES = ("slotmem_shm", "proxy_balancer", "lbmethod_byrequests", "lbmethod_bytraffic", "lbmethod_bybusyness", "env", "authz_host", "headers", "rewrite")
 VARIABLES = ["BALANCER_NAME", "BALANCER_WORKER_NAME", "BALANCER_WORKER_ROUTE", "BALANCER_SESSION_STICKY", "BALANCER_SESSION_ROUTE",
              "BALANCER_ROUTE_CHANGED"]
 LOG = "CustomLog @DIR@/env.log \"%%V %%>s %s %%{session-sticky}n %%{session-route}n\"\n" % " ".join("[%%{%s}e]" % v for v in VARIABLES)

@@ -122,6 +122,11 @@ ROWS = [
      [get("/chat", *HANDSHAKE, "X-Script: upgrade", "Cookie: SID=1.b")] * 2),
     ("a tunnel fails over", pool(["ws://127.0.0.1:@DEAD@", "ws://127.0.0.1:@B@"]) + TO, [get("/chat", *HANDSHAKE, "X-Script: upgrade")]),
 
+    # what people write around sessions
+    ("a cookie for the route", "Header add Set-Cookie \"ROUTEID=.%{BALANCER_WORKER_ROUTE}e; path=/\" env=BALANCER_ROUTE_CHANGED\n" +
+     pool(ABC, settings="stickysession=ROUTEID") + TO, [PLAIN] * 3 + [cookie("ROUTEID=.b")] * 2 + [cookie("ROUTEID=.z")]),
+    ("a request header with the balancer's name", "RequestHeader set X-Pool %{BALANCER_NAME}e\n" + pool(ABC) + TO, [PLAIN]),
+
     # exclusions
     ("an exclusion", pool(["@A@"]) + "ProxyPass /x !\n" + TO, [PLAIN, get("/y")]),
     ("a section's settings", pool(["@A@"]) + "<Proxy balancer://p/secret>\nRequire all denied\n</Proxy>\n" + TO, [get("/secret"), PLAIN]),
@@ -141,6 +146,7 @@ def test_as_apache(sequences, name):
     if name != "two cookie lines": # Weir keeps them apart
         assert weir.seen == apache.seen
     assert [b for b, s in zip(weir.bodies, weir.statuses) if s == 200] == [b for b, s in zip(apache.bodies, apache.statuses) if s == 200]
+    assert [a.all("Set-Cookie") for a in weir.answers] == [a.all("Set-Cookie") for a in apache.answers]
     assert weir.variables == apache.variables
     assert weir.log == apache.log
 
