@@ -99,8 +99,9 @@ void env_fixup(struct request *r)
 {
     const struct env_place *place = place_part(r->place, &env_module);
 
-    for (unsigned i = 0; i < place->set.n; i++) {
+    for (unsigned i = place->set.n; i-- > 0;) { /* what is set already stays, and of several lines the last counts */
         const struct variable *v = place->set.items[i];
-        request_set_env(r, v->name, v->value);
+        if (!http_fields_find(&r->env, v->name))
+            request_set_env(r, v->name, v->value);
     }
 }

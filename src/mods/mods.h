@@ -380,7 +380,10 @@ struct proxy_session { /* of a sticky balancer */
 struct proxy_session proxy_session(const struct request *r);
 /* The worker's name with its socket. */
 const char *proxy_worker_label(struct arena *a, const struct proxy_worker *w);
-bool proxy_may_reuse(const struct request *r); /* may this connection be a pooled one, before and after? */
+bool proxy_may_reuse(const struct request *r);   /* may this connection be a pooled one, before and after? */
+bool proxy_wants_fresh(const struct request *r); /* a connection of its own, though what is left of it may be pooled */
+/* A chunked body is to be sent with its length: proxy-sendcl, force-proxy-request-1.0. */
+bool proxy_wants_length(const struct request *r);
 /* The key=value words of <Proxy URL k=v …> and <ProxyMatch>: for the section's set. NULL or the fault. */
 const char *proxy_section_params(struct conf_cmd *cmd, const char *url, const char *words, bool match);
 
@@ -388,8 +391,8 @@ const char *proxy_section_params(struct conf_cmd *cmd, const char *url, const ch
 
 /* The head for the backend into out: request line, Host first, client's fields in order less hop-by-hop ones,
  * X-Forwarded-*, Via, Connection. body: how the request's body is framed to the backend (HTTP_NO_BODY, HTTP_LENGTH with
- * left bytes, HTTP_CHUNKED). reuse: the connection is to be kept (what proxy_may_reuse denies is not). 0, or a status:
- * 500 AH01093 for another coding than chunked, 411 for a chunked body and force-proxy-request-1.0. */
+ * left bytes, HTTP_CHUNKED but where proxy_wants_length). reuse: the connection is to be kept (what proxy_may_reuse
+ * denies is not). 0, or 500: AH01093, another coding than chunked. */
 int proxy_build_head(struct request *r, const struct http_body *body, bool reuse, struct buf *out);
 /* The backend's fields -> r->out: hop-by-hop removed (Transfer-Encoding too, and Content-Length beside it),
  * ProxyPassReverse and cookies mapped, Via added, Upgrade kept only when it may; Date and Server when missing. 0, or

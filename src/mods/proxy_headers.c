@@ -161,7 +161,7 @@ static void write_connection(struct buf *out, const struct proxy_target *t, bool
         buf_adds(out, reuse ? "Connection: Keep-Alive\r\n" : "Connection: close\r\n");
 }
 
-static int check_coding(struct request *r, const struct http_body *body, bool force10)
+static int check_coding(struct request *r)
 {
     struct span coding = http_fields_get(&r->head.fields, "Transfer-Encoding");
     if (coding.p && !span_ieq_str(coding, "chunked")) {
@@ -169,7 +169,7 @@ static int check_coding(struct request *r, const struct http_body *body, bool fo
                     arena_span(r->arena, coding));
         return 500;
     }
-    return body->framing == HTTP_CHUNKED && force10 ? 411 : 0;
+    return 0;
 }
 
 /* The client's fields as the backend is to see them: what the client may name is taken away before what we vouch for is
@@ -195,8 +195,9 @@ int proxy_build_head(struct request *r, const struct http_body *body, bool reuse
     const struct proxy_target *t = r->proxy;
     bool force10 = request_env(r, "force-proxy-request-1.0") != NULL;
     struct http_fields fields = { 0 };
-    int status = check_coding(r, body, force10);
+    int status = check_coding(r);
 
+    ASSERT(body->framing != HTTP_CHUNKED || !force10);
     if (status)
         return status;
     http_fields_copy(r->arena, &fields, &r->head.fields);

@@ -275,3 +275,16 @@ bool proxy_may_reuse(const struct request *r)
     return w && !w->fresh && !r->proxy->upgrade && !request_env(r, "proxy-nokeepalive") &&
            !request_env(r, "force-proxy-request-1.0");
 }
+
+bool proxy_wants_fresh(const struct request *r)
+{
+    return !proxy_may_reuse(r) || (r->peer->served == 0 && request_env(r, "proxy-initial-not-pooled"));
+}
+
+bool proxy_wants_length(const struct request *r)
+{
+    if (request_env(r, "force-proxy-request-1.0"))
+        return true;
+    return request_env(r, "proxy-sendcl") && !request_env(r, "proxy-sendchunks") &&
+           !request_env(r, "proxy-sendchunked");
+}

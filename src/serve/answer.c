@@ -2,6 +2,7 @@
 #include "balance.h"
 
 #include <errno.h>
+#include <strings.h>
 
 #define READ_STEP    8192
 #define MOST_UNREAD  (64 * 1024) /* of interim answers that the client does not take */
@@ -75,12 +76,25 @@ static void corrupt(struct exchange *ex, const struct http_fault *fault)
 
 /* ---- heads ---- */
 
+/* To the client or not: as it asked for them, or as the variable says. */
+static bool may_pass_interim(struct exchange *ex)
+{
+    const char *policy = request_env(&ex->r, "proxy-interim-response");
+    bool is_continue = ex->answer.status == 100;
+
+    if (!policy)
+        return is_continue ? ex->http_continue : ex->r.head.version >= 11;
+    if (strcasecmp(policy, "RFC") == 0)
+        return ex->r.head.version >= 11;
+    if (strcasecmp(policy, "Suppress"))
+        REQUEST_LOG(&ex->r, LOG_PROXY_HTTP, LEVEL_WARN, 1108, "undefined proxy interim response policy");
+    return false;
+}
+
 /* False: the exchange failed. */
 static bool take_interim(struct exchange *ex)
 {
-    bool is_continue = ex->answer.status == 100;
-
-    if (is_continue ? ex->http_continue : ex->r.head.version >= 11)
+    if (may_pass_interim(ex))
         reply_interim(ex, &ex->answer);
     if (client_flush(ex->client) < 0) { /* the client waits for it */
         exchange_abort(ex);
@@ -92,7 +106,7 @@ static bool take_interim(struct exchange *ex)
                                                    ex->interim)));
         return false;
     }
-    if (!is_continue)
+    if (ex->answer.status != 100)
         return true;
     ex->hold_body = ex->http_continue = false;
     return relay_request(ex);

@@ -51,6 +51,7 @@ void exchange_free(struct exchange *ex)
     if (ex->upstream)
         upstream_close(ex->upstream);
     balance_release(ex);
+    buf_release(&ex->collected);
     ex->client->exchange = NULL;
     counter_add(&ex->worker->counts->busy, -1);
     epoch_drop(ex->epoch);
@@ -157,7 +158,7 @@ void exchange_fail(struct exchange *ex, int status)
 
 bool exchange_waits_for_client(const struct exchange *ex)
 {
-    if (buf_len(&ex->client->out) || ex->reply == REPLY_COMPLETE)
+    if (buf_len(&ex->client->out) || ex->reply == REPLY_COMPLETE || ex->collecting)
         return true;
     return ex->upstream && !ex->body_done && !ex->hold_body && !ex->deaf && !ex->answer_seen &&
            !buf_len(&ex->upstream->out);
@@ -291,6 +292,8 @@ void exchange_on_client(struct exchange *ex)
         exchange_complete(ex);
         return;
     }
+    if (ex->collecting && !relay_collect(ex))
+        return;
     if (ex->upstream && !relay_request(ex))
         return;
     if (ex->upstream && ex->reply == REPLY_BEGUN && !relay_response(ex))

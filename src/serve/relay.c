@@ -145,6 +145,90 @@ bool relay_request(struct exchange *ex)
     return true;
 }
 
+/* ---- the whole of it before anything is sent ---- */
+
+#define COLLECT_MOST (16 * 1024 * 1024)
+
+static bool is_too_much(const struct exchange *ex)
+{
+    int64_t limit = core_place_of(ex->r.place)->limit_body;
+    size_t most = limit && limit < COLLECT_MOST ? (size_t)limit : COLLECT_MOST;
+
+    if (buf_len(&ex->collected) <= most)
+        return false;
+    REQUEST_LOG(&ex->r, LOG_PROXY_HTTP, LEVEL_ERROR, 0,
+                "a chunked body of more than %zu bytes is not collected to be counted (proxy-sendcl, "
+                "force-proxy-request-1.0) / 本文が長すぎて Content-Length を付けられません",
+                most);
+    return true;
+}
+
+/* What was chunked stands before the next request's bytes now, with a length: the relay finds it there. */
+static void put_back(struct exchange *ex)
+{
+    struct buf *in = &ex->client->in;
+
+    ex->body = (struct http_body){ .framing = HTTP_LENGTH, .left = buf_len(&ex->collected) };
+    ex->body_done = ex->body.left == 0;
+    buf_add(&ex->collected, buf_head(in), buf_len(in));
+    buf_release(in);
+    *in = ex->collected;
+    ex->collected = (struct buf){ 0 };
+    ex->collecting = false;
+}
+
+static enum http_parse collect_piece(struct exchange *ex)
+{
+    struct http_fields trailers = { 0 };
+    struct span payload;
+    bool was_done = ex->body.done;
+    enum http_parse result = take_piece(ex->arena, &ex->body, &ex->client->in, &payload, &trailers);
+
+    if (result != HTTP_DONE)
+        return result;
+    buf_add(&ex->collected, payload.p, payload.n);
+    rewind_empty(&ex->client->in);
+    if (is_end(&ex->body, was_done)) {
+        ex->body_done = true;
+        ex->r.trailers_in = trailers;
+    }
+    return HTTP_DONE;
+}
+
+bool relay_collect(struct exchange *ex)
+{
+    struct client *c = ex->client;
+    unsigned reads = 0;
+
+    while (!ex->body_done) {
+        enum http_parse result = collect_piece(ex);
+        if (result == HTTP_BAD) {
+            bad_request_body(ex);
+            return false;
+        }
+        if (is_too_much(ex)) {
+            ex->r.keepalive = false;
+            exchange_fail(ex, 413);
+            return false;
+        }
+        if (result == HTTP_DONE)
+            continue;
+        if (!(c->stream->ready & STREAM_READABLE))
+            return true;
+        if (reads++ == READS_A_TURN) {
+            loop_post(ex->worker->loop, &c->next);
+            return true;
+        }
+        if (!client_fill(c) || c->half_closed) {
+            exchange_abort(ex);
+            return false;
+        }
+    }
+    put_back(ex);
+    exchange_resume(ex, STEP_NEXT);
+    return false;
+}
+
 void relay_discard_request(struct exchange *ex)
 {
     struct http_fields trailers = { 0 };

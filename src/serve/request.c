@@ -341,6 +341,31 @@ static enum step_result answer_here_or_proxy(struct exchange *ex)
 
 /* ---- the backend ---- */
 
+/* False: the client is gone, and the exchange with it. */
+static bool say_continue(struct exchange *ex)
+{
+    buf_adds(&ex->client->out, "HTTP/1.1 100 Continue\r\n\r\n");
+    ex->http_continue = false;
+    if (client_flush(ex->client) >= 0)
+        return true;
+    exchange_abort(ex);
+    return false;
+}
+
+/* A backend that is to get a length gets no chunks: the body is taken in before anyone is connected to. */
+static enum step_result collect_body(struct exchange *ex)
+{
+    if (ex->body_done || ex->body.framing != HTTP_CHUNKED || !proxy_wants_length(&ex->r))
+        return STEP_NEXT;
+    if (ex->http_continue && !say_continue(ex))
+        return STEP_DONE;
+    http_fields_remove(&ex->r.head.fields, "Expect");
+    ex->collecting = true;
+    if (!relay_collect(ex))
+        return ex->magic == EXCHANGE_MAGIC ? STEP_WAIT : STEP_DONE;
+    return STEP_WAIT;
+}
+
 static enum step_result choose_member(struct exchange *ex)
 {
     ex->r.handler = "proxy-server";
@@ -353,7 +378,7 @@ static enum step_result connect_backend(struct exchange *ex)
 
     if (t->upgrade)
         t->upgrade = upgrade_is_sane(ex);
-    upstream_get(ex, t->upgrade || ex->retried || !proxy_may_reuse(&ex->r));
+    upstream_get(ex, t->upgrade || ex->retried || proxy_wants_fresh(&ex->r));
     return STEP_WAIT;
 }
 
@@ -370,14 +395,8 @@ static enum step_result send_request(struct exchange *ex)
         return refuse(ex, status);
     }
     balance_count(ex, buf_len(&u->out), 0);
-    if (ex->http_continue && !ex->r.proxy->awaits_continue) { /* Proxy100Continue Off: it is ours to say */
-        buf_adds(&ex->client->out, "HTTP/1.1 100 Continue\r\n\r\n");
-        ex->http_continue = false;
-        if (client_flush(ex->client) < 0) {
-            exchange_abort(ex);
-            return STEP_DONE;
-        }
-    }
+    if (ex->http_continue && !ex->r.proxy->awaits_continue && !say_continue(ex)) /* Proxy100Continue Off: ours to say */
+        return STEP_DONE;
     ex->hold_body =
         !ex->body_done && ex->r.proxy->awaits_continue && ex->r.proxy->worker && ex->r.proxy->worker->ping_set;
     ex->step++; /* what follows may already bring the answer */
@@ -450,6 +469,7 @@ static const struct step {
     { "fix up", fix_up },
     { "prepare the proxy", prepare_proxy },
     { "answer here or proxy", answer_here_or_proxy },
+    { "collect the body", collect_body },
     { "choose a member", choose_member },
     { "connect", connect_backend },
     { "send", send_request },

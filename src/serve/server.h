@@ -178,6 +178,8 @@ struct exchange {
     bool body_done;        /* all of it was taken */
     bool deaf;             /* the backend takes no more of it */
     bool hold_body;        /* ping=: wait for the backend's 100 first */
+    bool collecting;       /* a chunked body is taken in whole, into collected */
+    struct buf collected;
     uint64_t body_begun_ms;
     /* the answer */
     struct http_response_head answer;
@@ -247,6 +249,7 @@ void chunk_add_last(struct buf *out, const struct http_fields *trailers); /* les
 /* relay.c: bodies; both may end the exchange: false then */
 bool relay_request(struct exchange *ex);         /* client -> backend, as far as it goes */
 bool relay_response(struct exchange *ex);        /* backend -> client */
+bool relay_collect(struct exchange *ex);         /* a chunked body, to be sent with its length; true: it waits */
 void relay_discard_request(struct exchange *ex); /* what of the body is here already is dropped */
 /* answer.c: the backend's heads */
 void answer_on_ready(struct stream *s); /* an upstream's stream, busy or pooled */

@@ -290,7 +290,7 @@ def complete(data, request):
     if not found:
         return False
     status = head.split(b" ")[1:2]
-    if status and status[0] == b"100":
+    if status and status[0] in (b"100", b"102", b"103"):
         return complete(body, request)
     if status and status[0] in (b"101", b"204", b"304") or request.startswith(b"HEAD "):
         return True

@@ -13,6 +13,7 @@ static const char *value(const char *text, const char *name)
     const char *v;
 
     r->env = (struct http_fields){ 0 };
+    request_set_env(r, "before", "kept");
     env_fixup(r);
     v = request_env(r, name);
     v = v ? arena_strdup(arena, v) : NULL;
@@ -44,6 +45,13 @@ static void unsetenv_takes_what_the_outer_place_set_and_no_more(void **state)
     assert_string_equal(value("SetEnv colour blue\n" SITE("SetEnv colour red\nUnsetEnv colour"), "colour"), "red");
 }
 
+static void what_is_set_already_stays(void **state)
+{
+    (void)state;
+    assert_string_equal(value("SetEnv before late", "before"), "kept");
+    assert_string_equal(value("SetEnv colour blue\nSetEnv colour red", "colour"), "red");
+}
+
 static void passenv_takes_the_servers_own(void **state)
 {
     (void)state;
@@ -59,6 +67,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_variable_is_set_with_and_without_a_value, begin, end),
         cmocka_unit_test_setup_teardown(the_inner_place_wins, begin, end),
         cmocka_unit_test_setup_teardown(unsetenv_takes_what_the_outer_place_set_and_no_more, begin, end),
+        cmocka_unit_test_setup_teardown(what_is_set_already_stays, begin, end),
         cmocka_unit_test_setup_teardown(passenv_takes_the_servers_own, begin, end),
     };
 

@@ -115,9 +115,20 @@ static void the_body_is_framed_anew(void **state)
     struct request *r = prepared(conf, "POST / HTTP/1.1\nHost: h\nTransfer-Encoding: gzip, chunked");
     struct buf out = { 0 };
     assert_int_equal(proxy_build_head(r, &chunks, true, &out), 500);
-    request_set_env(r = prepared(conf, head), "force-proxy-request-1.0", "1");
-    assert_int_equal(proxy_build_head(r, &chunks, true, &out), 411);
     assert_int_equal(buf_len(&out), 0);
+}
+
+static void some_backends_are_to_get_a_length(void **state)
+{
+    (void)state;
+    struct request *r = prepared(PASS, "POST / HTTP/1.1\nHost: h");
+    assert_false(proxy_wants_length(r));
+    request_set_env(r, "proxy-sendcl", "1");
+    assert_true(proxy_wants_length(r));
+    request_set_env(r, "proxy-sendchunked", "1");
+    assert_false(proxy_wants_length(r));
+    request_set_env(r, "force-proxy-request-1.0", "1");
+    assert_true(proxy_wants_length(r));
 }
 
 static void an_upgrade_is_asked_for_in_apaches_words(void **state)
@@ -312,6 +323,7 @@ int main(void)
         TEST(ours_stands_behind_everything_the_client_claims),
         TEST(via_is_added_merged_or_blocked),
         TEST(the_body_is_framed_anew),
+        TEST(some_backends_are_to_get_a_length),
         TEST(an_upgrade_is_asked_for_in_apaches_words),
         TEST(expect_is_passed_on_probed_or_kept_here),
         TEST(the_environment_has_its_say),
