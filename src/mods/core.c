@@ -100,7 +100,7 @@ static void place_files(struct snapshot *s)
     if (!main->access_names.n)
         vec_add(s->arena, &main->access_names, arena_strdup(s->arena, ".htaccess"));
     if (!main->document_root)
-        main->document_root = below(s->arena, main->server_root, "htdocs");
+        main->document_root = "/var/www/html"; /* as Debian builds httpd */
 }
 
 static void inherit_from_main(struct site *site, const struct core_site *main)

@@ -287,7 +287,7 @@ static const struct directive proxy_rows[] = {
       "Weir sizes its buffers itself / バッファの大きさは Weir が決めます" },
     { "ProxyStatus", IN_SITES, ARGS_1, check_status, NO_SLOT,
       "Configure Status: proxy status to one of: on | off | full", CONF_NO_EFFECT,
-      "there is no status page yet / ステータスページはまだありません" },
+      "backends are not on the status page; there is balancer-manager / バックエンドはステータスページに表示しません (balancer-manager を使用)" },
     { "BalancerGrowth", IN_SITES, ARGS_1, proxy_set_growth, NO_SLOT,
       "Number of additional Balancers that can be added post-config", CONF_NO_EFFECT, MANAGER },
     { "BalancerPersist", IN_SITES, ARGS_FLAG, NULL, NO_SLOT,
