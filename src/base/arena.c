@@ -214,16 +214,20 @@ char *arena_printf(struct arena *a, const char *format, ...)
 
 char *arena_vprintf(struct arena *a, const char *format, va_list args)
 {
+    char most[256];
     va_list again;
     char *s;
     int n;
 
     va_copy(again, args);
-    n = vsnprintf(NULL, 0, format, again);
+    n = vsnprintf(most, sizeof(most), format, again);
     va_end(again);
     ASSERT(n >= 0);
     s = arena_alloc(a, (size_t)n + 1);
-    vsnprintf(s, (size_t)n + 1, format, args);
+    if ((size_t)n < sizeof(most))
+        memcpy(s, most, (size_t)n + 1);
+    else
+        vsnprintf(s, (size_t)n + 1, format, args);
     return s;
 }
 

@@ -54,6 +54,8 @@ bool span_next_token(struct span *rest, struct span *token);
 bool span_has_token(struct span list, struct span token);
 /* Decimal digits only, no sign, no blanks; false on overflow or anything else. */
 bool span_to_u64(struct span s, uint64_t *value);
+size_t span_put_number(char *out, uint64_t value,
+                       unsigned base); /* base 10 or 16, lower case; 1 to 20 bytes, not terminated */
 
 /* ---- arena: start-up, snapshot, exchange ------------------------------------------------ */
 
@@ -108,6 +110,7 @@ static inline struct span buf_span(const struct buf *b)
 char *buf_reserve(struct buf *b, size_t n); /* room for n more at data+end; then advance end */
 void buf_add(struct buf *b, const void *p, size_t n);
 void buf_adds(struct buf *b, const char *s);
+void buf_add_number(struct buf *b, uint64_t n); /* in decimal */
 void buf_printf(struct buf *b, const char *format, ...) PRINTF(2, 3);
 void buf_consume(struct buf *b, size_t n); /* releases nothing; rewinds when empty */
 void buf_release(struct buf *b);           /* frees the bytes; b is empty and reusable */

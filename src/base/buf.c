@@ -46,18 +46,28 @@ void buf_adds(struct buf *b, const char *s)
     buf_add(b, s, strlen(s));
 }
 
+void buf_add_number(struct buf *b, uint64_t n)
+{
+    char digits[20];
+    buf_add(b, digits, span_put_number(digits, n, 10));
+}
+
 void buf_printf(struct buf *b, const char *format, ...)
 {
+    char *out = buf_reserve(b, 1);
+    size_t room = b->cap - b->end;
     va_list args;
     int n;
 
     va_start(args, format);
-    n = vsnprintf(NULL, 0, format, args);
+    n = vsnprintf(out, room, format, args);
     va_end(args);
     ASSERT(n >= 0);
-    va_start(args, format);
-    vsnprintf(buf_reserve(b, (size_t)n + 1), (size_t)n + 1, format, args);
-    va_end(args);
+    if ((size_t)n >= room) {
+        va_start(args, format);
+        vsnprintf(buf_reserve(b, (size_t)n + 1), (size_t)n + 1, format, args);
+        va_end(args);
+    }
     b->end += (size_t)n;
 }
 

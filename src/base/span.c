@@ -27,14 +27,43 @@ bool span_ieq_str(struct span a, const char *b)
     return span_ieq(a, span_of(b));
 }
 
-bool span_istarts(struct span s, struct span prefix)
+static bool ieq_bytes(const char *a, const char *b, size_t n)
 {
-    if (s.n < prefix.n)
-        return false;
-    for (size_t i = 0; i < prefix.n; i++)
-        if (lower(s.p[i]) != lower(prefix.p[i]))
+    for (size_t i = 0; i < n; i++)
+        if (lower(a[i]) != lower(b[i]))
             return false;
     return true;
+}
+
+/* Eight bytes that are equal, or differ in anything but the bit of the case, are decided at once. */
+bool span_istarts(struct span s, struct span prefix)
+{
+    size_t i = 0;
+
+    if (s.n < prefix.n)
+        return false;
+    for (; i + 8 <= prefix.n; i += 8) {
+        uint64_t a, b;
+        memcpy(&a, s.p + i, 8);
+        memcpy(&b, prefix.p + i, 8);
+        if (((a ^ b) & ~0x2020202020202020u) || (a != b && !ieq_bytes(s.p + i, prefix.p + i, 8)))
+            return false;
+    }
+    return ieq_bytes(s.p + i, prefix.p + i, prefix.n - i);
+}
+
+size_t span_put_number(char *out, uint64_t value, unsigned base)
+{
+    char digits[20];
+    size_t n = 0, i = 0;
+
+    ASSERT(base == 10 || base == 16);
+    do
+        digits[n++] = "0123456789abcdef"[value % base];
+    while (value /= base);
+    while (n)
+        out[i++] = digits[--n];
+    return i;
 }
 
 struct span span_trim(struct span s)

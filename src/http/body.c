@@ -269,5 +269,8 @@ void http_body_fault(const struct http_body *b, struct http_fault *fault)
 
 size_t http_chunk_head(uint64_t n, char out[20])
 {
-    return (size_t)snprintf(out, 20, "%llx\r\n", (unsigned long long)n);
+    size_t digits = span_put_number(out, n, 16);
+
+    memcpy(out + digits, "\r\n", 3);
+    return digits + 2;
 }

@@ -148,3 +148,23 @@ void http_fields_copy(struct arena *a, struct http_fields *to, const struct http
         http_fields_add(a, to, name, value);
     }
 }
+
+static bool is_one_line(struct span s)
+{
+    return s.n == 0 || (!memchr(s.p, '\n', s.n) && !memchr(s.p, '\r', s.n) && !memchr(s.p, '\0', s.n));
+}
+
+void http_field_write(struct buf *out, struct span name, struct span value)
+{
+    char *p;
+
+    if (!is_one_line(name) || !is_one_line(value))
+        return;
+    p = buf_reserve(out, name.n + value.n + 4);
+    p = (char *)memcpy(p, name.p, name.n) + name.n;
+    p = (char *)memcpy(p, ": ", 2) + 2;
+    if (value.n)
+        p = (char *)memcpy(p, value.p, value.n) + value.n;
+    memcpy(p, "\r\n", 2);
+    out->end += name.n + value.n + 4;
+}

@@ -26,6 +26,8 @@ unsigned http_fields_remove(struct http_fields *f, const char *name);
 /* Does any line of that name hold the token (comma lists, case ignored)? */
 bool http_fields_has_token(const struct http_fields *f, const char *name, const char *token);
 void http_fields_copy(struct arena *a, struct http_fields *to, const struct http_fields *from);
+/* "name: value" and CRLF; nothing when either holds CR, LF or NUL: the last gate against a head that is split. */
+void http_field_write(struct buf *out, struct span name, struct span value);
 #define HTTP_EACH_FIELD(f, fields)                                                                                     \
     for (struct http_field *f = (fields)->items, *f##_end = f ? f + (fields)->n : f; f != f##_end; f++)                \
         if (f->name.p)
@@ -224,7 +226,8 @@ uint64_t http_parts_length(const struct http_multipart *m, const struct http_ran
 
 const char *http_reason(int status); /* "Not Found"; "Unknown Reason" for codes without a text */
 bool http_is_token(struct span s);
-int64_t http_parse_date(struct span s);          /* seconds; 0 when it is none */
+int64_t http_parse_date(struct span s); /* seconds; 0 when it is none */
+#define HTTP_DATE_LENGTH 29
 size_t http_date(int64_t seconds, char out[32]); /* "Sun, 06 Nov 1994 08:49:37 GMT" */
 bool http_registered_method(struct span m);      /* those httpd itself registers at start, without mod_dav's two */
 

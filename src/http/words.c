@@ -106,11 +106,18 @@ size_t http_date(int64_t seconds, char out[32])
     static const char days[7][4] = { "Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat" };
     static const char months[12][4] = { "Jan", "Feb", "Mar", "Apr", "May", "Jun",
                                         "Jul", "Aug", "Sep", "Oct", "Nov", "Dec" };
-    const int64_t last = 253402300799; /* the end of year 9999: four digits are all the form has */
+    const int64_t last = 253402300799;       /* the end of year 9999: four digits are all the form has */
+    static _Thread_local time_t cached = -1; /* most answers of a second carry the same date */
+    static _Thread_local char text[32];
     time_t when = (time_t)(seconds < 0 ? 0 : seconds > last ? last : seconds);
     struct tm tm;
 
-    ASSERT(gmtime_r(&when, &tm));
-    return (size_t)snprintf(out, 32, "%s, %02d %s %04d %02d:%02d:%02d GMT", days[tm.tm_wday], tm.tm_mday,
-                            months[tm.tm_mon], tm.tm_year + 1900, tm.tm_hour, tm.tm_min, tm.tm_sec);
+    if (when != cached) {
+        ASSERT(gmtime_r(&when, &tm));
+        snprintf(text, sizeof(text), "%s, %02d %s %04d %02d:%02d:%02d GMT", days[tm.tm_wday], tm.tm_mday,
+                 months[tm.tm_mon], tm.tm_year + 1900, tm.tm_hour, tm.tm_min, tm.tm_sec);
+        cached = when;
+    }
+    memcpy(out, text, sizeof(text));
+    return HTTP_DATE_LENGTH;
 }

@@ -135,30 +135,26 @@ static void settle_expect(struct request *r, struct http_fields *f, bool has_bod
 
 /* ---- to the backend ----------------------------------------------------------------------------- */
 
-static void write_field(struct buf *out, struct span name, struct span value)
-{
-    buf_add(out, name.p, name.n);
-    buf_add(out, ": ", 2);
-    buf_add(out, value.p, value.n);
-    buf_add(out, "\r\n", 2);
-}
-
 static void write_framing(struct buf *out, const struct http_body *body)
 {
-    if (body->framing == HTTP_CHUNKED)
+    if (body->framing == HTTP_CHUNKED) {
         buf_adds(out, "Transfer-Encoding: chunked\r\n");
-    else if (body->framing == HTTP_LENGTH)
-        buf_printf(out, "Content-Length: %llu\r\n", (unsigned long long)body->left);
+    } else if (body->framing == HTTP_LENGTH) {
+        buf_adds(out, "Content-Length: ");
+        buf_add_number(out, body->left);
+        buf_add(out, "\r\n", 2);
+    }
 }
 
 static void write_connection(struct buf *out, const struct proxy_target *t, bool reuse)
 {
     if (t->upgrade && t->tunnel_only)
-        buf_printf(out, "Upgrade: %s\r\nConnection: Upgrade\r\n", t->upgrade_protocol);
-    else if (t->upgrade)
-        buf_printf(out, "Connection: Upgrade\r\nUpgrade: %s\r\n", t->upgrade_protocol);
-    else
-        buf_adds(out, reuse ? "Connection: Keep-Alive\r\n" : "Connection: close\r\n");
+        http_field_write(out, SPAN("Upgrade"), span_of(t->upgrade_protocol));
+    buf_adds(out, t->upgrade ? "Connection: Upgrade\r\n"
+                  : reuse    ? "Connection: Keep-Alive\r\n"
+                             : "Connection: close\r\n");
+    if (t->upgrade && !t->tunnel_only)
+        http_field_write(out, SPAN("Upgrade"), span_of(t->upgrade_protocol));
 }
 
 static int check_coding(struct request *r)
@@ -206,9 +202,9 @@ int proxy_build_head(struct request *r, const struct http_body *body, bool reuse
     buf_add(out, " ", 1);
     buf_add(out, t->path.p, t->path.n);
     buf_adds(out, force10 ? " HTTP/1.0\r\n" : " HTTP/1.1\r\n");
-    write_field(out, SPAN("Host"), span_of(choose_host(r, http_fields_get(&r->head.fields, "Host"))));
+    http_field_write(out, SPAN("Host"), span_of(choose_host(r, http_fields_get(&r->head.fields, "Host"))));
     HTTP_EACH_FIELD(f, &fields)
-    write_field(out, f->name, f->value);
+    http_field_write(out, f->name, f->value);
     write_framing(out, body);
     if (!force10)
         write_connection(out, t, reuse && proxy_may_reuse(r));

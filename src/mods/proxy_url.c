@@ -104,14 +104,14 @@ static void set_url(struct request *r, const struct proxy_netloc *net, const cha
     struct proxy_target *t = r->proxy;
     int standard = http_default_port(span_of(t->scheme));
     bool v6 = strchr(net->host, ':') != NULL;
-    char port[8] = "";
+    char port[24] = "";
 
     t->host = net->host;
     t->port_written = net->port && net->port != standard;
     t->port = net->port ? net->port : standard;
     t->path = span_of(path);
     if (t->port_written)
-        snprintf(port, sizeof(port), ":%d", t->port);
+        port[1 + span_put_number(port + 1, (uint64_t)t->port, 10)] = '\0', port[0] = ':';
     t->url = arena_concat(r->arena, t->scheme, "://", v6 ? "[" : "", net->host, v6 ? "]" : "", port, path, NULL);
 }
 

@@ -69,6 +69,21 @@ static const char *unix_path(const struct addr *a, char *out, size_t size)
     return out;
 }
 
+static const char *dotted(const unsigned char ip[4], char *out, size_t size)
+{
+    char text[16];
+    size_t n = 0;
+
+    for (int i = 0; i < 4; i++) {
+        n += span_put_number(text + n, ip[i], 10);
+        text[n++] = '.';
+    }
+    text[n - 1] = '\0';
+    if (n <= size)
+        memcpy(out, text, n);
+    return out;
+}
+
 const char *addr_ip(const struct addr *a, char *out, size_t size)
 {
     ASSERT(size > 0);
@@ -76,9 +91,9 @@ const char *addr_ip(const struct addr *a, char *out, size_t size)
     if (a->sa.sa_family == AF_UNIX)
         return unix_path(a, out, size);
     if (a->sa.sa_family == AF_INET)
-        inet_ntop(AF_INET, &a->in.sin_addr, out, (socklen_t)size);
+        dotted((const unsigned char *)&a->in.sin_addr, out, size);
     else if (a->sa.sa_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&a->in6.sin6_addr))
-        inet_ntop(AF_INET, &a->in6.sin6_addr.s6_addr[12], out, (socklen_t)size);
+        dotted(&a->in6.sin6_addr.s6_addr[12], out, size);
     else if (a->sa.sa_family == AF_INET6)
         inet_ntop(AF_INET6, &a->in6.sin6_addr, out, (socklen_t)size);
     return out;
@@ -86,12 +101,21 @@ const char *addr_ip(const struct addr *a, char *out, size_t size)
 
 const char *addr_text(const struct addr *a, char *out, size_t size)
 {
-    char ip[ADDR_TEXT];
+    char ip[ADDR_TEXT], text[ADDR_TEXT + 24];
+    size_t n;
+    bool v6;
+
     addr_ip(a, ip, sizeof(ip));
-    if (a->sa.sa_family != AF_INET && a->sa.sa_family != AF_INET6)
+    if (a->sa.sa_family != AF_INET && a->sa.sa_family != AF_INET6) {
         snprintf(out, size, "%s", ip);
-    else
-        snprintf(out, size, strchr(ip, ':') ? "[%s]:%d" : "%s:%d", ip, addr_port(a));
+        return out;
+    }
+    v6 = strchr(ip, ':') != NULL;
+    n = (size_t)(stpcpy(stpcpy(stpcpy(text, v6 ? "[" : ""), ip), v6 ? "]:" : ":") - text);
+    n += span_put_number(text + n, (uint64_t)addr_port(a), 10);
+    n = n < size ? n : size - 1;
+    memcpy(out, text, n);
+    out[n] = '\0';
     return out;
 }
 

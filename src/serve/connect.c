@@ -166,9 +166,9 @@ static void secure(struct connect *c)
 static void on_connected(struct stream *s)
 {
     struct connect *c = s->owner;
-    int error = stream_error(s);
+    int error = s->ready & STREAM_FAILED ? stream_error(s) : 0; /* one that stands has nothing to say */
 
-    if (error || (s->ready & STREAM_FAILED))
+    if (s->ready & STREAM_FAILED)
         attempt_failed(c, error ? error : ECONNREFUSED);
     else if (!s->connecting && c->ex->r.proxy->tls)
         secure(c);

@@ -10,6 +10,15 @@
 static void on_time(struct timer *t);
 static void on_abort_time(struct timer *t);
 
+/* The connection's id, a dash, and how many came before on it: %L. */
+static void name_request(struct exchange *ex)
+{
+    char *end = stpncpy(ex->r.id, ex->client->peer.id, 11);
+
+    *end++ = '-';
+    end[span_put_number(end, ex->client->peer.served, 16)] = '\0';
+}
+
 struct exchange *exchange_new(struct client *c)
 {
     struct arena *a = arena_new();
@@ -36,7 +45,7 @@ struct exchange *exchange_new(struct client *c)
     ex->r.look_up = request_look_up;
     ex->r.begun_ms = loop_now(c->worker->loop);
     ex->r.begun_us = loop_wall_us(c->worker->loop);
-    snprintf(ex->r.id, sizeof(ex->r.id), "%.11s-%llx", c->peer.id, (unsigned long long)c->peer.served);
+    name_request(ex);
     return ex;
 }
 

@@ -3,28 +3,12 @@
 
 #include <stdio.h>
 
-/* The last gate against a split answer: whatever a value was made of, it stays one line. */
-static bool is_one_line(struct span s)
-{
-    return s.n == 0 || (!memchr(s.p, '\n', s.n) && !memchr(s.p, '\r', s.n) && !memchr(s.p, '\0', s.n));
-}
-
 /* Of the two tables as they go out. */
 static struct span sent_field(const struct request *r, const char *name)
 {
     struct span value = http_fields_get(&r->err_out, name);
 
     return value.p ? value : http_fields_get(&r->out, name);
-}
-
-static void add_field(struct buf *out, struct span name, struct span value)
-{
-    if (!is_one_line(name) || !is_one_line(value))
-        return;
-    buf_add(out, name.p, name.n);
-    buf_add(out, ": ", 2);
-    buf_add(out, value.p, value.n);
-    buf_add(out, "\r\n", 2);
 }
 
 static bool is_framing(struct span name)
@@ -51,9 +35,9 @@ static void add_origin(struct exchange *ex, struct buf *out)
         date = (struct span){ now, http_date(loop_wall_us(ex->worker->loop) / 1000000, now) };
     if (!server.p)
         server = span_of(request_server_banner(r));
-    add_field(out, SPAN("Date"), date);
+    http_field_write(out, SPAN("Date"), date);
     if (server.n)
-        add_field(out, SPAN("Server"), server);
+        http_field_write(out, SPAN("Server"), server);
 }
 
 static bool holds_name(const struct http_fields *names, struct span name)
@@ -109,7 +93,7 @@ static void add_fields(struct buf *out, const struct http_fields *fields)
 {
     HTTP_EACH_FIELD(f, fields)
     if (!is_written_apart(f->name))
-        add_field(out, f->name, f->value);
+        http_field_write(out, f->name, f->value);
 }
 
 /* ---- framing ---- */
@@ -132,14 +116,14 @@ static void choose_framing(struct exchange *ex, struct buf *out, int version)
     if (has_no_body(ex)) {
         /* A 304 tells of the length of what the client holds, which is never none (RFC 9110 8.6). */
         if (length.p && ex->r.status != 204 && !(ex->r.status == 304 && span_eq(length, SPAN("0"))))
-            add_field(out, SPAN("Content-Length"), length);
+            http_field_write(out, SPAN("Content-Length"), length);
     } else if (framing == HTTP_LENGTH) {
-        buf_printf(out, "Content-Length: %llu\r\n", (unsigned long long)counted);
+        buf_adds(out, "Content-Length: "), buf_add_number(out, counted), buf_adds(out, "\r\n");
     } else if (framing == HTTP_NO_BODY) {
-        add_field(out, SPAN("Content-Length"), SPAN("0"));
+        http_field_write(out, SPAN("Content-Length"), SPAN("0"));
     } else if (version >= 11) {
         ex->chunked = true;
-        add_field(out, SPAN("Transfer-Encoding"), SPAN("chunked"));
+        http_field_write(out, SPAN("Transfer-Encoding"), SPAN("chunked"));
     } else {
         ex->keep = false; /* ends with the connection */
     }
@@ -367,7 +351,7 @@ void reply_interim(struct exchange *ex, const struct http_response_head *h)
     buf_adds(out, "\r\n");
     HTTP_EACH_FIELD(f, &h->fields)
     if (!is_framing(f->name) && !span_ieq_str(f->name, "Upgrade"))
-        add_field(out, f->name, f->value);
+        http_field_write(out, f->name, f->value);
     buf_adds(out, "\r\n");
     ex->r.bytes_out += buf_len(out) - before;
 }

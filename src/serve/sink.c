@@ -46,12 +46,8 @@ void chunk_add_last(struct buf *out, const struct http_fields *trailers)
 {
     buf_adds(out, "0\r\n");
     HTTP_EACH_FIELD(f, trailers)
-    if (may_trail(f->name)) {
-        buf_add(out, f->name.p, f->name.n);
-        buf_add(out, ": ", 2);
-        buf_add(out, f->value.p, f->value.n);
-        buf_add(out, "\r\n", 2);
-    }
+    if (may_trail(f->name))
+        http_field_write(out, f->name, f->value);
     buf_adds(out, "\r\n");
 }
 

@@ -162,10 +162,10 @@ static void add_101(struct exchange *ex)
         if (span_ieq_str(f->name, "Upgrade") || span_ieq_str(f->name, "Connection") ||
             span_ieq_str(f->name, "Content-Length"))
             continue;
-        buf_printf(out, "%.*s: %.*s\r\n", (int)f->name.n, f->name.p, (int)f->value.n, f->value.p);
+        http_field_write(out, f->name, f->value);
     }
-    buf_printf(out, "Upgrade: %.*s\r\nConnection: Upgrade\r\n\r\n",
-               (int)http_fields_get(&ex->answer.fields, "Upgrade").n, http_fields_get(&ex->answer.fields, "Upgrade").p);
+    http_field_write(out, SPAN("Upgrade"), http_fields_get(&ex->answer.fields, "Upgrade"));
+    buf_adds(out, "Connection: Upgrade\r\n\r\n");
     ex->r.bytes_out += buf_len(out) - before;
 }
 

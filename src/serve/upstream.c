@@ -11,6 +11,13 @@
 
 /* ---- origins ---- */
 
+static const char *digits(struct exchange *ex, uint64_t n)
+{
+    char *text = arena_alloc(ex->arena, 21);
+    span_put_number(text, n, 16);
+    return text;
+}
+
 /* What makes two connections different. A TLS context stands for all SSLProxy… settings of its snapshot. */
 static char *origin_key(struct exchange *ex)
 {
@@ -19,9 +26,10 @@ static char *origin_key(struct exchange *ex)
     const char *source = proxy_site_of(ex->r.site)->source_address;
     const void *context = t->tls ? tls_sites_towards(ex->epoch->tls, t->ssl) : NULL;
 
-    return arena_printf(ex->arena, "%s|%s|%d|%s|%d|%d|%p|%s", t->unix_path ? t->unix_path : "", t->host, t->port,
-                        source ? source : "", w && w->keepalive, w ? (int)w->max : 0, context,
-                        t->tls && t->tls_name ? t->tls_name : "");
+    return arena_concat(ex->arena, t->unix_path ? t->unix_path : "", "|", t->host, "|", digits(ex, (uint64_t)t->port),
+                        "|", source ? source : "", w && w->keepalive ? "|1|" : "|0|",
+                        digits(ex, w ? (uint64_t)w->max : 0), "|", digits(ex, (uintptr_t)context), "|",
+                        t->tls && t->tls_name ? t->tls_name : "", NULL);
 }
 
 static void on_slot_free(struct task *t)
