@@ -235,11 +235,10 @@ static enum step_result authorise(struct exchange *ex)
 
 static int run_fixups(struct request *r)
 {
-    int status;
+    int status = rewrite_place(r); /* sees no SetEnv: httpd has it first, too */
 
     env_fixup(r);
     ssl_fixup(r);
-    status = rewrite_place(r);
     if (!status && !r->redirect)
         status = alias_fixup(r);
     if (!status && !r->redirect)

@@ -92,6 +92,15 @@ ROWS = [
     ("-f and the rest to a backend", directory("RewriteCond %{REQUEST_FILENAME} !-f", "RewriteRule ^(.*)$ %s/$1 [P,QSA]" % A), get("/none/x?q")),
     ("-d and the rest to a backend", directory("RewriteCond %{REQUEST_FILENAME} !-d", "RewriteRule ^(.*)$ %s/$1 [P,QSA]" % A), get("/dir/in.txt?q")),
 
+    ("SetEnv is not seen", location("SetEnv X 1", "RewriteCond %{ENV:X} 1", "RewriteRule ^ http://seen.example/ [R]", more=PROXY), get("/app/x")),
+    ("SetEnvIf is seen", location("SetEnvIf Host . X=1", "RewriteCond %{ENV:X} 1", "RewriteRule ^ http://seen.example/ [R]", more=PROXY), get("/app/x")),
+    ("SetEnvIf of the server is seen by the server", host("SetEnvIf Host . X=1\nRewriteEngine On\nRewriteCond %{ENV:X} 1\n"
+                                                         "RewriteRule ^ http://seen.example/ [R]"), get("/app/x")),
+    ("SetEnv after a variable of a rule", location("SetEnv X 2", "RewriteRule ^ - [E=X:1]", "RequestHeader set X-X %{X}e", more=PROXY), get("/app/x")),
+    ("a variable of a rule in a header", location("RewriteRule ^ - [E=X:1]", "RequestHeader set X-X %{X}e", more=PROXY), get("/app/x")),
+    ("a variable of the server's rule in a header", host("RewriteEngine On\nRewriteRule ^ - [E=X:1]\nRequestHeader set X-X %%{X}e%s" % PROXY), get("/app/x")),
+    ("... which SetEnv replaces", host("RewriteEngine On\nSetEnv X 2\nRewriteRule ^ - [E=X:1]\nRequestHeader set X-X %%{X}e%s" % PROXY), get("/app/x")),
+
     # ---- [P]
     ("proxy from a location", location("RewriteRule /app/(.*)$ %s/$1 [P]" % A), get("/app/x/y?q")),
     ("proxy from a directory", directory("RewriteRule ^d(.*)$ %s/$1 [P]" % A), get("/dir/in.txt?q")),
@@ -220,7 +229,7 @@ def compare(pair, name):
 
 @pytest.fixture(scope="module")
 def pair():
-    return Pair(ROWS, modules=["rewrite", "alias"])
+    return Pair(ROWS, modules=["rewrite", "alias", "env", "setenvif", "headers"])
 
 
 @pytest.fixture(scope="module")
