@@ -108,7 +108,7 @@ size_t http_date(int64_t seconds, char out[32])
                                         "Jul", "Aug", "Sep", "Oct", "Nov", "Dec" };
     const int64_t last = 253402300799;       /* the end of year 9999: four digits are all the form has */
     static _Thread_local time_t cached = -1; /* most answers of a second carry the same date */
-    static _Thread_local char text[32];
+    static _Thread_local char text[80];      /* what a compiler thinks it may take */
     time_t when = (time_t)(seconds < 0 ? 0 : seconds > last ? last : seconds);
     struct tm tm;
 
@@ -118,6 +118,6 @@ size_t http_date(int64_t seconds, char out[32])
                  months[tm.tm_mon], tm.tm_year + 1900, tm.tm_hour, tm.tm_min, tm.tm_sec);
         cached = when;
     }
-    memcpy(out, text, sizeof(text));
+    memcpy(out, text, HTTP_DATE_LENGTH + 1);
     return HTTP_DATE_LENGTH;
 }
