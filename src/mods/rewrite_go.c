@@ -317,6 +317,18 @@ static int go_on(struct rewriting *w, enum rewrite_outcome outcome, const char *
     return begin_again(w, old_name);
 }
 
+/* A rule reaches as far as a link would. */
+static bool may_rewrite(const struct request *r)
+{
+    if (core_place_of(r->place)->options.bits & (OPTION_FOLLOW | OPTION_OWNER))
+        return true;
+    REQUEST_LOG(r, LOG_REWRITE, LEVEL_ERROR, 670,
+                "Options FollowSymLinks and SymLinksIfOwnerMatch are both off, so the RewriteRule directive is also "
+                "forbidden due to its similar ability to circumvent directory restrictions : %s",
+                request_filename(r));
+    return false;
+}
+
 int rewrite_place(struct request *r)
 {
     const struct rewrite_place *place = rewrite_place_of(r->place);
@@ -332,14 +344,9 @@ int rewrite_place(struct request *r)
         REWRITE_LOG(&w, 8, "Declining, no further rewriting due to END flag");
         return 0;
     }
-    r->filename = request_filename(r);
-    if (!(core_place_of(r->place)->options.bits & (OPTION_FOLLOW | OPTION_OWNER))) {
-        REQUEST_LOG(r, LOG_REWRITE, LEVEL_ERROR, 670,
-                    "Options FollowSymLinks and SymLinksIfOwnerMatch are both off, so the RewriteRule directive is also "
-                    "forbidden due to its similar ability to circumvent directory restrictions : %s",
-                    r->filename);
+    if (!may_rewrite(r))
         return 403;
-    }
+    r->filename = request_filename(r);
     outcome = rewrite_apply(&w, &place->list.rules);
     if (outcome == REWRITE_NOTHING) {
         REWRITE_LOG(&w, 1, "pass through %s", r->filename);
@@ -350,7 +357,7 @@ int rewrite_place(struct request *r)
         r->filename = old_name;
         return w.status;
     }
-    return go_on(&w, outcome, old_name ? old_name : NULL, old_args);
+    return go_on(&w, outcome, old_name, old_args);
 }
 
 /* ---- [T=], [H=]
