@@ -410,7 +410,7 @@ void client_finish_exchange(struct client *c, bool keep)
 
 void client_stop_idle(struct client *c)
 {
-    if (c->state != CLIENT_READING || c->exchange)
+    if (c->state != CLIENT_INTRODUCING && (c->state != CLIENT_READING || c->exchange))
         return;
     stream_shutdown(c->stream);
     client_close(c);

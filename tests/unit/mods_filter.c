@@ -6,9 +6,23 @@
 
 #define SET "SetOutputFilter DEFLATE\n"
 
-static struct request *answer(const char *conf, const char *accept)
+static void drop(void *s)
+{
+    snapshot_drop(s);
+}
+
+/* Held until the test's arena goes. */
+static struct snapshot *kept(const char *conf)
 {
     struct snapshot *s = must_load(conf);
+
+    arena_on_free(arena, drop, s);
+    return s;
+}
+
+static struct request *answer(const char *conf, const char *accept)
+{
+    struct snapshot *s = kept(conf);
     struct request *r = make_request(s, s->main);
 
     r->env = (struct http_fields){ 0 };
