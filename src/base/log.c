@@ -36,6 +36,7 @@ static const char *const module_names[LOG_MODULES] = {
     [LOG_AUTH_DIGEST] = "auth_digest",
     [LOG_REWRITE] = "rewrite",
     [LOG_ALIAS] = "alias",
+    [LOG_AUTOINDEX] = "autoindex",
     [LOG_HEADERS] = "headers",
     [LOG_SETENVIF] = "setenvif",
     [LOG_LOG_CONFIG] = "log_config",

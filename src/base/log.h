@@ -46,6 +46,7 @@ enum log_module { /* those that speak; the names are in log_module_name */
                   LOG_AUTH_DIGEST,
                   LOG_REWRITE,
                   LOG_ALIAS,
+                  LOG_AUTOINDEX,
                   LOG_HEADERS,
                   LOG_SETENVIF,
                   LOG_LOG_CONFIG,

@@ -16,10 +16,10 @@ static struct asked read_fields(struct arena *a, const struct http_fields *f, bo
 {
     return (struct asked){ .if_match = http_fields_join(a, f, "If-Match"),
                            .if_none_match = http_fields_join(a, f, "If-None-Match"),
-                           .if_modified = http_fields_get(f, "If-Modified-Since"),
-                           .if_unmodified = http_fields_get(f, "If-Unmodified-Since"),
-                           .if_range = http_fields_get(f, "If-Range"),
-                           .range = http_fields_get(f, "Range"),
+                           .if_modified = http_fields_join(a, f, "If-Modified-Since"),
+                           .if_unmodified = http_fields_join(a, f, "If-Unmodified-Since"),
+                           .if_range = http_fields_join(a, f, "If-Range"),
+                           .range = http_fields_join(a, f, "Range"),
                            .get = get,
                            .is = is };
 }

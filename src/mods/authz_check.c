@@ -149,13 +149,22 @@ static int decide(struct request *r)
     return status ? status : authorise(r, method, true);
 }
 
+/* What the same settings have decided is not asked again: a page for a refusal may lie beside what was refused. */
+static bool is_decided(const struct request *r)
+{
+    const struct request *before = r->previous;
+
+    return before && before->place == r->place &&
+           (before->authorised || before->status == 401 || before->status == 403);
+}
+
 int authz_check(struct request *r)
 {
     const struct request *before = r->previous;
     int status;
 
     CHECK_MAGIC(r, REQUEST_MAGIC);
-    if (before && before->authorised && before->place == r->place) {
+    if (is_decided(r)) {
         r->user = before->user;
         r->auth_type = before->auth_type;
         r->authorised = true;

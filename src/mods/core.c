@@ -33,7 +33,6 @@ static void set_site_defaults(void *site)
         .limit_line = 8190,
         .limit_fields = 100,
         .limit_field_size = 8190,
-        .max_ranges = 200,
         .extended_status = 1,
         .max_redirects = 10,
         .merge_slashes = 1,
@@ -57,6 +56,10 @@ static void set_place_defaults(void *place)
         .signature = SIGNATURE_OFF,
         .options = { .bits = OPTION_FOLLOW },
         .override = 1,
+        .sendfile = 1,
+        .max_ranges = 200,
+        .max_overlaps = 20,
+        .max_reversals = 20,
     };
     memset(&p->levels, -1, sizeof(p->levels));
 }
@@ -78,6 +81,8 @@ static void merge_place(struct arena *a, void *merged, const void *base, const v
     core_merge_levels(&m->levels, &b->levels, &o->levels);
     m->options = b->options;
     core_merge_options(&m->options, &o->options);
+    m->etag = b->etag;
+    core_merge_etag(&m->etag, &o->etag);
     m->has_levels = b->has_levels || o->has_levels;
 }
 

@@ -17,14 +17,18 @@ conf_set_fn core_set_server_root, core_set_runtime_dir, core_set_user, core_set_
 /* core_site.c: names, time-outs and limits of a site */
 conf_set_fn core_set_server_name, core_set_server_alias, core_set_document_root, core_set_timeout,
     core_set_keepalive_timeout, core_set_max_keepalive, core_set_limit_line, core_set_limit_fields,
-    core_set_limit_field_size, core_set_max_ranges, core_set_max_redirects, core_set_trace, core_set_encoded_slashes,
-    core_set_physical_port, core_set_protocol_options;
+    core_set_limit_field_size, core_set_max_redirects, core_set_trace, core_set_encoded_slashes, core_set_physical_port,
+    core_set_protocol_options;
 
 /* core_place.c: what sections may set */
 conf_set_fn core_set_error_document, core_set_handler, core_set_limit_body, core_set_canonical_name, core_set_signature;
 
 /* core_files.c: what is to be done with files */
-conf_set_fn core_set_options, core_set_override, core_set_override_list, core_set_access_names;
+conf_set_fn core_set_options, core_set_override, core_set_override_list, core_set_access_names, core_set_etag,
+    core_set_path_info, core_set_sendfile, core_set_max_ranges, core_set_default_type, core_set_default_charset;
+void core_merge_etag(struct core_etag *under, const struct core_etag *over);
+struct stat;
+void files_take(struct resource *at, const struct stat *st);
 bool files_climb(const char *path); /* has a ".." segment */
 void core_merge_options(struct core_options *under, const struct core_options *over);
 
@@ -54,8 +58,9 @@ struct core_word {
     int value;
 };
 bool core_find_word(const struct core_word *words, unsigned n, const char *text, int *value); /* case ignored */
-bool core_is_status(int status);    /* one that httpd has a line for */
-bool core_is_url(const char *text); /* ap_is_url */
-int core_number(const char *text);  /* bounded to an int */
+bool core_is_handler(const char *name); /* one that SetHandler and AddHandler may name */
+bool core_is_status(int status);        /* one that httpd has a line for */
+bool core_is_url(const char *text);     /* ap_is_url */
+int core_number(const char *text);      /* bounded to an int */
 
 #endif

@@ -174,3 +174,125 @@ const char *core_set_access_names(struct conf_cmd *cmd, void *settings, int argc
         vec_add(cmd->arena, &site->access_names, word);
     return NULL;
 }
+
+/* ---- entity tags ---- */
+
+static const struct core_word etag_words[] = {
+    { "None", ETAG_NONE },   { "All", ETAG_MTIME | ETAG_INODE | ETAG_SIZE },
+    { "Size", ETAG_SIZE },   { "LMTime", ETAG_MTIME },
+    { "MTime", ETAG_MTIME }, { "LastModified", ETAG_MTIME },
+    { "INode", ETAG_INODE },
+};
+
+void core_merge_etag(struct core_etag *under, const struct core_etag *over)
+{
+    if (over->bits) {
+        *under = *over;
+    } else {
+        under->add = (under->add & ~over->remove) | over->add;
+        under->remove = (under->remove & ~over->add) | over->remove;
+        under->bits = (under->bits & ~under->remove) | under->add;
+    }
+    if (under->bits != ETAG_NONE)
+        under->bits &= ~ETAG_NONE;
+}
+
+static const char *add_etag_word(struct conf_cmd *cmd, struct core_etag *e, const char *word, bool first)
+{
+    char action = *word == '+' || *word == '-' ? *word++ : '\0';
+    int bit;
+
+    if (strcasecmp(word, "Digest") == 0)
+        return conf_fault(cmd,
+                          "FileETag Digest: refused: the whole file would have to be read for each answer / FileETag "
+                          "Digest: 受け付けません: 応答ごとにファイル全体を読む必要があります");
+    if (!core_find_word(etag_words, COUNT_OF(etag_words), word, &bit))
+        return conf_fault(cmd, "Unknown keyword '%s' for %s directive", word, cmd->row->name);
+    if (action && (strcasecmp(word, "None") == 0 || strcasecmp(word, "All") == 0))
+        return conf_fault(cmd, "%s keyword '%s' cannot be used with '+' or '-'", cmd->row->name, word);
+    if (first && !action)
+        *e = (struct core_etag){ 0 };
+    if (action == '+')
+        e->add |= bit, e->remove &= ~bit;
+    else if (action == '-')
+        e->remove |= bit, e->add &= ~bit;
+    else
+        *e = (struct core_etag){ .bits = strcasecmp(word, "None") == 0 ? ETAG_NONE : e->bits | bit };
+    return NULL;
+}
+
+const char *core_set_etag(struct conf_cmd *cmd, void *settings, int argc, char **argv)
+{
+    struct core_etag *e = &((struct core_place *)settings)->etag;
+    const char *rest = argv[0], *fault = NULL;
+    bool first = true;
+    char *word;
+
+    (void)argc;
+    while (!fault && (word = conf_word(cmd->arena, &rest)) && *word) {
+        fault = add_etag_word(cmd, e, word, first);
+        first &= *word == '+' || *word == '-';
+    }
+    return fault;
+}
+
+/* ---- words ---- */
+
+const char *core_set_path_info(struct conf_cmd *cmd, void *settings, int argc, char **argv)
+{
+    static const struct core_word words[] = { { "on", PATH_INFO_ON },
+                                              { "off", PATH_INFO_OFF },
+                                              { "default", PATH_INFO_DEFAULT } };
+
+    (void)cmd, (void)argc;
+    return core_find_word(words, COUNT_OF(words), argv[0], &((struct core_place *)settings)->accept_path_info)
+               ? NULL
+               : "AcceptPathInfo must be set to on, off or default";
+}
+
+const char *core_set_sendfile(struct conf_cmd *cmd, void *settings, int argc, char **argv)
+{
+    static const struct core_word words[] = { { "on", 1 }, { "off", 0 } };
+
+    (void)cmd, (void)argc;
+    return core_find_word(words, COUNT_OF(words), argv[0], &((struct core_place *)settings)->sendfile)
+               ? NULL
+               : "parameter must be 'on' or 'off'";
+}
+
+/* MaxRanges, MaxRangeOverlaps and MaxRangeReversals: the row says where it goes, and its default. */
+const char *core_set_max_ranges(struct conf_cmd *cmd, void *settings, int argc, char **argv)
+{
+    int *field = (int *)((char *)settings + cmd->row->slot.offset);
+    const struct core_word words[] = { { "none", 0 },
+                                       { "default", strcmp(cmd->row->name, "MaxRanges") == 0 ? 200 : 20 },
+                                       { "unlimited", -1 } };
+
+    (void)argc;
+    if (core_find_word(words, COUNT_OF(words), argv[0], field))
+        return NULL;
+    *field = core_number(argv[0]);
+    return *field > 0
+               ? NULL
+               : conf_fault(cmd, "%s requires 'none', 'default', 'unlimited' or a positive integer", cmd->row->name);
+}
+
+const char *core_set_default_type(struct conf_cmd *cmd, void *settings, int argc, char **argv)
+{
+    (void)settings, (void)argc;
+    if (strcasecmp(argv[0], "none") != 0)
+        conf_note(cmd, LEVEL_WARN, LOG_CORE, 117, "Ignoring deprecated use of DefaultType in line %d of %s.",
+                  cmd->node->line, cmd->node->file);
+    return NULL;
+}
+
+const char *core_set_default_charset(struct conf_cmd *cmd, void *settings, int argc, char **argv)
+{
+    struct core_place *place = settings;
+
+    (void)cmd, (void)argc;
+    place->default_charset = strcasecmp(argv[0], "off") == 0  ? NULL
+                             : strcasecmp(argv[0], "on") == 0 ? "iso-8859-1"
+                                                              : argv[0];
+    return NULL;
+}

@@ -2,6 +2,7 @@
 #include "core.h"
 #include "names.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <strings.h>
@@ -63,14 +64,22 @@ const char *core_set_error_document(struct conf_cmd *cmd, void *settings, int ar
     return NULL;
 }
 
+bool core_is_handler(const char *name)
+{
+    return strcmp(name, "none") == 0 || strcmp(name, "default-handler") == 0 || pages_of_handler(name);
+}
+
 const char *core_set_handler(struct conf_cmd *cmd, void *settings, int argc, char **argv)
 {
     struct core_place *place = settings;
+    char *name = arena_strdup(cmd->arena, argv[0]);
 
     (void)argc;
-    if (strcasecmp(argv[0], "none") != 0 && !pages_of_handler(argv[0]))
+    for (char *p = name; *p; p++)
+        *p = (char)tolower((unsigned char)*p);
+    if (!core_is_handler(name))
         return names_refuse(cmd);
-    place->handler = pages_of_handler(argv[0]) ? arena_strdup(cmd->arena, argv[0]) : NULL;
+    place->handler = name;
     return NULL;
 }
 

@@ -140,18 +140,6 @@ const char *core_set_max_redirects(struct conf_cmd *cmd, void *settings, int arg
     return NULL;
 }
 
-const char *core_set_max_ranges(struct conf_cmd *cmd, void *settings, int argc, char **argv)
-{
-    static const struct core_word words[] = { { "none", -1 }, { "default", 200 }, { "unlimited", 0 } };
-    struct core_site *s = settings;
-
-    (void)cmd, (void)argc;
-    if (core_find_word(words, COUNT_OF(words), argv[0], &s->max_ranges))
-        return NULL;
-    s->max_ranges = core_number(argv[0]);
-    return s->max_ranges > 0 ? NULL : "MaxRanges requires 'none', 'default', 'unlimited' or a positive integer";
-}
-
 /* ---- words ---- */
 
 const char *core_set_trace(struct conf_cmd *cmd, void *settings, int argc, char **argv)

@@ -33,9 +33,9 @@ int files_translate(struct request *r)
 
 struct way {
     struct request *r;
-    char *path; /* the whole, with room for one more "/" */
-    size_t n;   /* of it gone so far: up to a "/" or its end */
-    bool known; /* all of it is there: no need to look at each directory when links may be followed */
+    char *path;            /* the whole, with room for one more "/" */
+    size_t n;              /* of it gone so far: up to a "/" or its end */
+    struct resource whole; /* what lies at its end: no need to look at each directory when links may be followed */
     unsigned sections, depth;
     struct core_options options;
     int override, override_list;
@@ -47,7 +47,7 @@ static enum resource_kind kind_of(const struct stat *st)
     return S_ISREG(st->st_mode) ? RESOURCE_FILE : S_ISDIR(st->st_mode) ? RESOURCE_DIRECTORY : RESOURCE_NONE;
 }
 
-static void take(struct resource *at, const struct stat *st)
+void files_take(struct resource *at, const struct stat *st)
 {
     *at = (struct resource){ .kind = kind_of(st),
                              .size = (uint64_t)st->st_size,
@@ -175,13 +175,13 @@ static int look(struct way *w)
             return deny(w, 37, 0, name);
         st = target;
     }
-    take(&w->at, &st);
+    files_take(&w->at, &st);
     return w->at.kind == RESOURCE_NONE ? deny(w, 38, 0, name) : 0;
 }
 
 static bool may_skip_looking(const struct way *w)
 {
-    return w->known && (w->options.bits & (OPTION_FOLLOW | OPTION_OWNER)) == OPTION_FOLLOW;
+    return w->whole.kind != RESOURCE_NONE && (w->options.bits & (OPTION_FOLLOW | OPTION_OWNER)) == OPTION_FOLLOW;
 }
 
 static int go(struct way *w)
@@ -198,7 +198,7 @@ static int go(struct way *w)
         }
         w->n += 1 + strcspn(w->path + w->n + 1, "/");
         if (may_skip_looking(w)) {
-            if (!w->path[w->n] && w->at.kind == RESOURCE_FILE)
+            if (!w->path[w->n] && w->whole.kind == RESOURCE_FILE)
                 return 0;
             continue;
         }
@@ -213,10 +213,8 @@ static void look_ahead(struct way *w)
 {
     struct stat st;
 
-    if (stat(w->path, &st) != 0 || kind_of(&st) == RESOURCE_NONE)
-        return;
-    w->known = true;
-    take(&w->at, &st);
+    if (stat(w->path, &st) == 0)
+        files_take(&w->whole, &st);
 }
 
 int files_map(struct request *r)
@@ -240,6 +238,7 @@ int files_map(struct request *r)
     status = go(&w);
     r->filename = arena_strndup(r->arena, w.path, w.n);
     r->path_info = arena_strdup(r->arena, w.path + w.n);
-    r->file = w.at;
+    r->file = w.whole.kind != RESOURCE_NONE ? w.whole : w.at;
+    r->file.link = w.options.bits & (OPTION_FOLLOW | OPTION_OWNER);
     return status;
 }

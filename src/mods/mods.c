@@ -4,6 +4,8 @@
 #include "ssl.h"
 
 extern struct module alias_module;          /* alias.c */
+extern struct module dir_module;            /* dir.c */
+extern struct module mime_module;           /* mime_rows.c */
 extern struct module env_module;            /* env.c */
 extern struct module rewrite_module;        /* rewrite.c */
 extern struct module proxy_balancer_module; /* proxy_balancer.c */
@@ -46,8 +48,6 @@ NAMED(status, "mod_status.c", NULL);
 NAMED(authz_host, "mod_authz_host.c", NULL);
 NAMED(authz_user, "mod_authz_user.c", NULL);
 
-NAMED(dir, "mod_dir.c", dir_directives);
-NAMED(mime, "mod_mime.c", mime_directives);
 NAMED(autoindex, "mod_autoindex.c", autoindex_directives);
 NAMED(negotiation, "mod_negotiation.c", negotiation_directives);
 

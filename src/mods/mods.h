@@ -23,6 +23,7 @@ struct resource {
     enum resource_kind kind;
     uint64_t size, inode;
     int64_t mtime_us;
+    int link; /* its name may be a link */
 };
 struct proxy_target;
 struct digest_answer;
@@ -60,25 +61,28 @@ struct request {
     struct vec cookies_set;                       /* char *: names that [CO] has set */
     const char *forced_type, *forced_handler;     /* [T], [H] */
     const char *redirect;                         /* a module asks for an internal redirect: path?query; NULL */
-    const struct request *main;                   /* whose look ahead this is; NULL */
-    int (*look_up)(struct request *sub);          /* request_look_at; NULL: there is nobody to ask */
-    const struct request *previous;               /* before an internal redirect or ErrorDocument; NULL */
-    const char *client_ip;                        /* whom the request is from: the peer, or whom mod_remoteip found */
-    const char *client_text;                      /* the same with its port, for logs */
-    struct span client_address;                   /* the same, 4 or 16 bytes; p NULL for a unix socket */
-    const char *client_name;                      /* its name, once it was looked up; "" when it has none */
-    bool authorised;                              /* authz_check let it pass with the place that it then had */
-    struct digest_answer *digest;                 /* the Digest answer of its Authorization field; NULL */
-    const char *allow;                            /* what Allow says with a 405; NULL: what it always says */
-    char id[28];                                  /* what %L and the error log call it */
-    bool *logged;                                 /* becomes true with its first line in the error log; or NULL */
-    int64_t begun_us;                             /* wall clock, first byte of the request */
-    uint64_t begun_ms, ended_ms;                  /* loop clock */
-    uint64_t first_byte_ms;                       /* response's first byte to the client; 0 */
-    uint64_t bytes_in, bytes_out; /* on the wire for this request, heads and tunnel bytes included: %I %O */
-    uint64_t body_out;            /* payload sent: %B */
-    bool keepalive, aborted;      /* %X */
-    bool header_only;             /* HEAD */
+    bool off_loop;                                /* what blocks may be done now */
+    bool redirect_fast;                           /* as if it had been asked for at once: no REDIRECT_… of it */
+    const char *content_type, *content_encoding, *content_language; /* of the file by its name; NULL */
+    const struct request *main;                                     /* whose look ahead this is; NULL */
+    int (*look_up)(struct request *sub);                            /* request_look_at; NULL: there is nobody to ask */
+    const struct request *previous; /* before an internal redirect or ErrorDocument; NULL */
+    const char *client_ip;          /* whom the request is from: the peer, or whom mod_remoteip found */
+    const char *client_text;        /* the same with its port, for logs */
+    struct span client_address;     /* the same, 4 or 16 bytes; p NULL for a unix socket */
+    const char *client_name;        /* its name, once it was looked up; "" when it has none */
+    bool authorised;                /* authz_check let it pass with the place that it then had */
+    struct digest_answer *digest;   /* the Digest answer of its Authorization field; NULL */
+    const char *allow;              /* what Allow says with a 405; NULL: what it always says */
+    char id[28];                    /* what %L and the error log call it */
+    bool *logged;                   /* becomes true with its first line in the error log; or NULL */
+    int64_t begun_us;               /* wall clock, first byte of the request */
+    uint64_t begun_ms, ended_ms;    /* loop clock */
+    uint64_t first_byte_ms;         /* response's first byte to the client; 0 */
+    uint64_t bytes_in, bytes_out;   /* on the wire for this request, heads and tunnel bytes included: %I %O */
+    uint64_t body_out;              /* payload sent: %B */
+    bool keepalive, aborted;        /* %X */
+    bool header_only;               /* HEAD */
 };
 void request_set_peer(struct request *r,
                       const struct peer_info *peer); /* who is the client, too, until a module knows better */
@@ -142,7 +146,7 @@ struct core_site {        /* ints are flags or enums of the words above; µs whe
     struct log_levels levels;     /* LogLevel's words; -1 not written: site->log.levels has them all */
     int64_t timeout_us, keepalive_timeout_us, shutdown_timeout_us;
     int keepalive, max_keepalive, backlog, threads /* ThreadsPerChild, 0 auto */, tokens, trace;
-    int limit_line, limit_fields, limit_field_size, max_ranges;
+    int limit_line, limit_fields, limit_field_size;
     int merge_slashes, encoded_slashes /* enum http_slashes */, http_unsafe, methods_registered, no_http09, strict_host;
     int canonical_physical_port, buffered_logs;
     int extended_status; /* the status page tells totals */
@@ -176,6 +180,11 @@ struct core_options {
     int bits, add, remove; /* the words without sign so far; those with one */
     int absolute;          /* written without signs: what was before is forgotten */
 };
+enum { ETAG_NONE = 1, ETAG_MTIME = 2, ETAG_INODE = 4, ETAG_SIZE = 8 };
+struct core_etag { /* FileETag: as Options; bits 0: the default */
+    int bits, add, remove;
+};
+enum { PATH_INFO_DEFAULT, PATH_INFO_ON, PATH_INFO_OFF };
 struct core_place {
     struct vec error_documents; /* struct error_document *: the last of a status wins */
     struct log_levels levels;   /* whole in a request's place, its site's where no section wrote any */
@@ -187,6 +196,10 @@ struct core_place {
     struct core_options options;
     int override;      /* AllowOverride: 0 None; httpd looks for .htaccess where nothing was written, too */
     int override_list; /* AllowOverrideList names some */
+    struct core_etag etag;
+    int accept_path_info, sendfile;              /* the latter a flag */
+    int max_ranges, max_overlaps, max_reversals; /* of a Range; 0 none at all, -1 any number */
+    const char *force_type, *default_charset;    /* NULL: not said; off */
 };
 extern struct module core_module;
 const struct core_site *core_site_of(const struct site *s);
@@ -214,6 +227,23 @@ void rewrite_kind(struct request *r);     /* [T], [H]: last of the fixups */
 bool rewrite_translate_blocks(const struct request *r); /* asks a program or looks ahead: not in a worker's loop */
 bool rewrite_place_blocks(const struct request *r);
 void rewrite_start(const struct snapshot *s); /* the programs of RewriteMap */
+
+/* default_handler: the file opened and r->out filled in for it, r->status 200, or 304 or 412 and then *fd is -1. Or a
+ * status to answer with instead. */
+int files_open(struct request *r, int *fd);
+
+/* ---- mime.c: what a file is ------------------------------------------------------------------------------------ */
+
+void mime_find(struct request *r);          /* type_checker: r->content_…, r->handler */
+void core_override_type(struct request *r); /* the first of the fixups: ForceType, SetHandler */
+void mime_answer(struct request *r);        /* the first edit of r->out: type, encoding, language */
+void mime_charset(struct request *r);       /* the last: AddDefaultCharset */
+
+/* ---- dir.c: DirectoryIndex, DirectorySlash, FallbackResource ------------------------------------------------- */
+
+int dir_fixup(struct request *r);              /* the last of the fixups: 0, a status, or r->redirect */
+bool dir_fixup_looks(const struct request *r); /* ahead, at what stands for a directory: may block */
+int dir_answer(struct request *r, bool get);   /* a directory that shows nothing: 403 or 404 */
 
 /* ---- alias.c, alias_map.c: Alias, Redirect ---------------------------------------------------------------------- */
 

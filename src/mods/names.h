@@ -39,7 +39,13 @@
 #define WHY_CODE    "it loads code made for httpd / httpd 用のコードは読み込めません"
 
 /* Why a line may stand and does nothing. */
-#define WHY_FILES    "Weir serves no files / Weir はファイルを配信しません"
+#define WHY_READ     "files are read or sent by the kernel, never mapped / ファイルをメモリーに割り付けることはありません"
+#define WHY_BUFFERS  "buffers have bounds of their own / バッファーの大きさは固定です"
+#define WHY_DIGESTS  "Content-MD5 is no longer part of HTTP / Content-MD5 は HTTP から削除されました"
+#define WHY_XML      "no module reads XML bodies / XML の本文を読むモジュールはありません"
+#define WHY_WINDOWS  "it is for Windows / Windows 用の指定です"
+#define WHY_LISTS    "directories are not listed / ディレクトリーの一覧は作りません"
+#define WHY_VIEWS    "contents are not negotiated / コンテントネゴシエーションはしません"
 #define WHY_SCRIPTS  "Weir runs no scripts / Weir はスクリプトを実行しません"
 #define WHY_THREADS  "Weir runs one worker thread a core / Weir はコアごとに 1 スレッドで動きます"
 #define WHY_KERNEL   "the kernel's own choice is used / カーネルの既定値を使います"
@@ -57,7 +63,7 @@ conf_set_fn names_set_gone;                     /* the row's help is Apache's ow
 conf_set_fn names_set_off_only; /* Off is what happens anyway; anything else is refused for the row's `why` */
 
 extern const struct directive http2_directives[];
-extern const struct directive dir_directives[], mime_directives[], autoindex_directives[], negotiation_directives[];
+extern const struct directive autoindex_directives[], negotiation_directives[];
 extern const struct directive ssl_directives[];
 extern const struct directive other_directives[]; /* of httpd's modules that Weir does not contain */
 

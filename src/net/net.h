@@ -113,6 +113,8 @@ struct stream_kind {
     ssize_t (*write)(struct stream *s, const struct iovec *v, int n); /* >=0, -1 errno (EAGAIN: wait) */
     int (*shutdown)(struct stream *s);                                /* send FIN/close_notify; 0 or -1 errno */
     void (*close)(struct stream *s);                                  /* and free, deferred to the end of the turn */
+    /* As write, up to n bytes of a file from `at` on; 0: it ends before. NULL: its bytes are to be read and written. */
+    ssize_t (*send_file)(struct stream *s, int fd, uint64_t at, size_t n);
 };
 struct stream {
     const struct stream_kind *kind;
@@ -131,7 +133,7 @@ struct stream *stream_tcp(struct loop *l, int fd, void (*on_ready)(struct stream
  * NULL with errno when it fails at once (no route, no such unix socket, its queue full: EAGAIN). */
 struct stream *stream_connect(struct loop *l, const struct addr *a, const struct addr *bind_to, bool keepalive,
                               void (*on_ready)(struct stream *), void *owner);
-int stream_error(struct stream *s); /* SO_ERROR */
+int stream_error(struct stream *s);     /* SO_ERROR */
 int stream_release(struct stream *tcp); /* its descriptor; the stream is gone */
 static inline ssize_t stream_read(struct stream *s, void *out, size_t n)
 {
@@ -140,6 +142,10 @@ static inline ssize_t stream_read(struct stream *s, void *out, size_t n)
 static inline ssize_t stream_write(struct stream *s, const struct iovec *v, int n)
 {
     return s->kind->write(s, v, n);
+}
+static inline ssize_t stream_send_file(struct stream *s, int fd, uint64_t at, size_t n)
+{
+    return s->kind->send_file(s, fd, at, n);
 }
 static inline void stream_close(struct stream *s)
 {

@@ -5,6 +5,7 @@
 #include <netinet/tcp.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
+#include <sys/sendfile.h>
 #include <unistd.h>
 
 static ssize_t tcp_read(struct stream *s, void *out, size_t n)
@@ -67,6 +68,21 @@ static ssize_t tcp_write(struct stream *s, const struct iovec *v, int n)
     return sent;
 }
 
+/* Less than asked for may be the file's end as well as a full socket: the next call tells. */
+static ssize_t tcp_send_file(struct stream *s, int fd, uint64_t at, size_t n)
+{
+    off_t offset = (off_t)at;
+    ssize_t sent;
+    do
+        sent = sendfile(s->watch.fd, fd, &offset, n);
+    while (sent < 0 && errno == EINTR);
+    if (sent < 0 && errno == EAGAIN)
+        s->ready &= ~STREAM_WRITABLE;
+    else if (sent < 0 && errno != EIO)
+        s->ready |= STREAM_FAILED;
+    return sent;
+}
+
 static int tcp_shutdown(struct stream *s)
 {
     return shutdown(s->watch.fd, SHUT_WR);
@@ -80,7 +96,7 @@ static void tcp_close(struct stream *s)
     loop_defer(s->loop, free, s);
 }
 
-static const struct stream_kind tcp_kind = { "tcp", tcp_read, tcp_write, tcp_shutdown, tcp_close };
+static const struct stream_kind tcp_kind = { "tcp", tcp_read, tcp_write, tcp_shutdown, tcp_close, tcp_send_file };
 
 bool stream_is_plain(const struct stream *s)
 {

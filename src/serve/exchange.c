@@ -61,6 +61,7 @@ void exchange_free(struct exchange *ex)
         upstream_close(ex->upstream);
     balance_release(ex);
     buf_release(&ex->collected);
+    file_close(ex);
     ex->client->exchange = NULL;
     counter_add(&ex->worker->counts->busy, -1);
     epoch_drop(ex->epoch);
@@ -167,7 +168,7 @@ void exchange_fail(struct exchange *ex, int status)
 
 bool exchange_waits_for_client(const struct exchange *ex)
 {
-    if (buf_len(&ex->client->out) || ex->reply == REPLY_COMPLETE || ex->collecting)
+    if (buf_len(&ex->client->out) || ex->reply == REPLY_COMPLETE || ex->collecting || ex->file)
         return true;
     return ex->upstream && !ex->body_done && !ex->hold_body && !ex->deaf && !ex->answer_seen &&
            !buf_len(&ex->upstream->out);
@@ -202,7 +203,7 @@ void exchange_arm(struct exchange *ex)
 
     if (ex->connect || balance_waits(ex))
         timer_cancel(l, &ex->timer); /* they have their own */
-    else if (buf_len(&ex->client->out) || ex->reply == REPLY_COMPLETE)
+    else if (buf_len(&ex->client->out) || ex->reply == REPLY_COMPLETE || ex->file)
         timer_set(l, &ex->timer, ms(core->timeout_us));
     else if (exchange_waits_for_client(ex))
         timer_set(l, &ex->timer, body_wait(ex));
@@ -302,6 +303,8 @@ void exchange_on_client(struct exchange *ex)
         return;
     }
     if (ex->collecting && !relay_collect(ex))
+        return;
+    if (ex->file && !file_relay(ex))
         return;
     if (ex->upstream && !relay_request(ex))
         return;

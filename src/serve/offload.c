@@ -45,7 +45,9 @@ static void *run_thread(void *arg)
         struct loop *home = ex->worker->loop;
 
         pthread_mutex_unlock(&o->lock);
+        ex->r.off_loop = true;
         ex->errand.status = ex->errand.work(&ex->r);
+        ex->r.off_loop = false;
         loop_call(home, on_back, ex);
         pthread_mutex_lock(&o->lock);
     }

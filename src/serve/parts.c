@@ -1,8 +1,7 @@
-/* Parts of a backend's whole answer, for a request with Range (RFC 9110 14): what lies outside is dropped as it comes.
- * httpd: byterange_filter.c, which does it when the whole is in memory. */
+/* Parts of a whole answer, for a request with Range (RFC 9110 14): httpd's byterange_filter.c. Of a backend's, which
+ * httpd cuts when all of it is in memory, what lies outside is dropped as it comes; a file's are read from where they
+ * lie. */
 #include "server.h"
-
-#define MOST_OVERLAPS 20 /* AP_DEFAULT_MAX_OVERLAPS */
 
 struct parts {
     struct coder coder;
@@ -57,11 +56,9 @@ static bool is_ascending(const struct http_ranges *ranges)
     return true;
 }
 
-static bool are_too_many(const struct exchange *ex, const struct http_ranges *ranges)
+static bool within(int most, unsigned n)
 {
-    int most = core_site_of(ex->r.site)->max_ranges; /* -1: none, 0: any number */
-
-    return most < 0 || (most && ranges->n > (unsigned)most) || ranges->overlaps > MOST_OVERLAPS;
+    return most < 0 || n <= (unsigned)most;
 }
 
 /* Seconds; where the field says nothing, the request's own time. */
@@ -80,55 +77,73 @@ static bool may_be_cut(struct exchange *ex)
                                   .modified = date_of(r, "Last-Modified"),
                                   .now = date_of(r, "Date") };
 
-    if (r->status != 200 || r->header_only || r->head.version <= 9 || !ex->upstream || ex->coder ||
-        ex->answer_body.framing != HTTP_LENGTH)
+    if (r->status != 200 || r->head.version <= 9 || ex->coder || ex->answer_body.framing != HTTP_LENGTH)
         return false;
     if (http_fields_find(&r->out, "Content-Range") || span_istarts(type, SPAN("multipart/byteranges")))
         return false;
     return http_range_applies(r->arena, &r->head.fields, &is);
 }
 
-static void start(struct exchange *ex, const struct http_ranges *ranges, uint64_t whole)
+enum http_ranges_result parts_asked(struct exchange *ex, struct http_ranges *ranges)
+{
+    const struct core_place *place = core_place_of(ex->r.place);
+    struct span field = http_fields_join(ex->arena, &ex->r.head.fields, "Range");
+    enum http_ranges_result result;
+
+    if (!field.p || !may_be_cut(ex))
+        return HTTP_RANGES_NONE;
+    result = http_parse_ranges(ex->arena, field, ex->answer_body.left, ranges);
+    if (result == HTTP_RANGES_SOME && within(place->max_ranges, ranges->n) &&
+        within(place->max_overlaps, ranges->overlaps) && within(place->max_reversals, ranges->reversals))
+        return HTTP_RANGES_SOME;
+    return result == HTTP_RANGES_BEYOND ? result : HTTP_RANGES_NONE;
+}
+
+static void set(struct request *r, const char *name, const char *value)
+{
+    http_fields_set(r->arena, &r->out, name, span_of(value));
+}
+
+uint64_t parts_head(struct exchange *ex, const struct http_ranges *ranges, struct http_multipart *m)
 {
     struct request *r = &ex->r;
     const struct http_range *first = &ranges->items[0];
-    struct parts *p = arena_alloc(ex->arena, sizeof(*p));
+    uint64_t length = ranges->sum;
 
-    *p = (struct parts){ .coder = { .code = code, .counted = true, .length = ranges->sum }, .ranges = *ranges };
-    p->multipart = (struct http_multipart){ .whole = whole, .type = http_fields_get(&r->out, "Content-Type") };
-    p->multipart.boundary =
+    *m = (struct http_multipart){ .whole = ex->answer_body.left, .type = http_fields_get(&r->out, "Content-Type") };
+    m->boundary =
         arena_printf(ex->arena, "%016llx", (unsigned long long)r->begun_us * 0x9e3779b97f4a7c15u ^ ex->worker->id);
     if (ranges->n == 1) {
-        http_fields_set(ex->arena, &r->out, "Content-Range",
-                        span_of(arena_printf(ex->arena, "bytes %llu-%llu/%llu", (unsigned long long)first->first,
-                                             (unsigned long long)first->last, (unsigned long long)whole)));
+        set(r, "Content-Range",
+            arena_printf(ex->arena, "bytes %llu-%llu/%llu", (unsigned long long)first->first,
+                         (unsigned long long)first->last, (unsigned long long)m->whole));
     } else {
-        p->coder.length = http_parts_length(&p->multipart, ranges);
-        http_fields_set(
-            ex->arena, &r->out, "Content-Type",
-            span_of(arena_concat(ex->arena, "multipart/byteranges; boundary=", p->multipart.boundary, NULL)));
+        length = http_parts_length(m, ranges);
+        set(r, "Content-Type", arena_concat(ex->arena, "multipart/byteranges; boundary=", m->boundary, NULL));
     }
-    http_fields_set(ex->arena, &r->out, "Content-Length",
-                    span_of(arena_printf(ex->arena, "%llu", (unsigned long long)p->coder.length)));
-    ex->coder = &p->coder;
+    set(r, "Content-Length", arena_printf(ex->arena, "%llu", (unsigned long long)length));
     r->status = 206;
     r->reason = NULL;
+    return length;
 }
 
 int parts_choose(struct exchange *ex)
 {
     struct http_ranges ranges;
-    struct span field = http_fields_get(&ex->r.head.fields, "Range");
-    uint64_t whole = ex->answer_body.left;
+    struct parts *p;
 
-    if (!field.p || !may_be_cut(ex))
+    if (!ex->upstream || ex->r.header_only)
         return 0;
-    switch (http_parse_ranges(ex->arena, field, whole, &ranges)) {
+    switch (parts_asked(ex, &ranges)) {
     case HTTP_RANGES_NONE: return 0;
-    case HTTP_RANGES_BEYOND: return are_too_many(ex, &ranges) ? 0 : 416;
+    case HTTP_RANGES_BEYOND: return 416;
     case HTTP_RANGES_SOME: break;
     }
-    if (!are_too_many(ex, &ranges) && is_ascending(&ranges))
-        start(ex, &ranges, whole);
+    if (!is_ascending(&ranges))
+        return 0;
+    p = arena_alloc(ex->arena, sizeof(*p));
+    *p = (struct parts){ .coder = { .code = code, .counted = true }, .ranges = ranges };
+    p->coder.length = parts_head(ex, &ranges, &p->multipart);
+    ex->coder = &p->coder;
     return 0;
 }

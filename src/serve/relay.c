@@ -328,7 +328,7 @@ static bool read_answer(struct exchange *ex, bool *wait)
     return false;
 }
 
-static bool has_room(struct exchange *ex)
+bool relay_has_room(struct exchange *ex)
 {
     if (buf_len(&ex->client->out) < HIGH_WATER)
         return true;
@@ -342,7 +342,7 @@ bool relay_response(struct exchange *ex)
 
     if (ex->answer_body.framing == HTTP_NO_BODY || (ex->answer_body.framing == HTTP_LENGTH && !ex->answer_body.left))
         end_answer(ex, &(struct http_fields){ 0 });
-    while (ex->reply != REPLY_COMPLETE && !wait && has_room(ex)) {
+    while (ex->reply != REPLY_COMPLETE && !wait && relay_has_room(ex)) {
         enum http_parse result = move_answer_piece(ex);
         if (result == HTTP_BAD) {
             truncated(ex, EPROTO);

@@ -246,10 +246,13 @@ static void forget_fields(struct request *r)
 /* What codes the body is chosen before Header lines act, so that they see what it says (Vary, Content-Encoding). */
 int reply_edit(struct exchange *ex)
 {
+    mime_answer(&ex->r);
     expires_edit(&ex->r);
     sink_choose(ex);
-    if (!headers_answer(&ex->r) && headers_sound(&ex->r))
+    if (!headers_answer(&ex->r) && headers_sound(&ex->r)) {
+        mime_charset(&ex->r);
         return parts_choose(ex);
+    }
     ex->coder = NULL;
     forget_fields(&ex->r);
     ex->r.reason = NULL;

@@ -94,11 +94,12 @@ static int decode_path(struct request *r, struct span raw)
     switch (http_normalize_path(r->arena, raw, (enum http_slashes)core->encoded_slashes, core->merge_slashes, &uri)) {
     case HTTP_PATH_OK: r->uri = uri; return 0;
     case HTTP_PATH_BAD:
-        REQUEST_LOG(r, LOG_CORE, LEVEL_ERROR, 10244, "invalid URI path (%s)", http_escape_log(r->arena, raw));
+        REQUEST_LOG(r, LOG_CORE, LEVEL_ERROR, 10244, "invalid URI path (%s)",
+                    http_escape_log(r->arena, r->unparsed_uri));
         return 400;
     default:
-        REQUEST_LOG(r, LOG_CORE, LEVEL_INFO, 26, "found %%2f (encoded '/') in URI path (decoded='%s'), returning 404",
-                    http_escape_log(r->arena, raw));
+        REQUEST_LOG(r, LOG_CORE, LEVEL_INFO, 26, "found %%2f (encoded '/') in URI path (%s), returning 404",
+                    http_escape_log(r->arena, r->unparsed_uri));
         r->uri = arena_span(r->arena, raw);
         return 404;
     }
@@ -237,6 +238,8 @@ static int run_fixups(struct request *r)
 {
     int status = rewrite_place(r); /* sees no SetEnv: httpd has it first, too */
 
+    mime_find(r);
+    core_override_type(r);
     env_fixup(r);
     ssl_fixup(r);
     if (!status && !r->redirect)
@@ -244,7 +247,7 @@ static int run_fixups(struct request *r)
     if (!status && !r->redirect)
         status = auth_fixup(r);
     rewrite_kind(r);
-    return status;
+    return status || r->redirect ? status : dir_fixup(r);
 }
 
 /* RequestHeader comes last, for the request itself: fields of a mere look at a path are not sent anywhere. */
@@ -257,13 +260,15 @@ static int run_all_fixups(struct request *r)
 
 static enum step_result fix_up(struct exchange *ex)
 {
-    if (rewrite_place_blocks(&ex->r))
+    const struct request *r = &ex->r;
+
+    if (rewrite_place_blocks(r) || (dir_fixup_looks(r) && authz_may_block(r)))
         return exchange_offload(ex, run_all_fixups);
     return request_decide(ex, run_all_fixups(&ex->r));
 }
 
 /* request_look_at: the same steps on another path, with no answer at their end; of a file's, those after its name is
- * known. */
+ * known. In a worker's loop whose look leads where passwords are asked for, that is left to the request itself. */
 int request_look_up(struct request *r)
 {
     int status = r->filename ? 0 : core_walk(r, NULL, WALK_LOCATION);
@@ -274,7 +279,7 @@ int request_look_up(struct request *r)
         status = files_map(r);
     if (!status)
         status = core_walk(r, NULL, WALK_FINAL);
-    if (!status)
+    if (!status && (r->off_loop || !authz_may_block(r)))
         status = authz_check(r);
     return status ? status : run_fixups(r);
 }
@@ -299,8 +304,8 @@ static enum step_result answer_trace(struct exchange *ex)
     return STEP_REPLY;
 }
 
-/* Files come with a later issue: what is not proxied is not there. */
-static int status_without_backend(struct exchange *ex)
+/* What is answered before a file is looked for; 0: the file. */
+static int status_without_file(struct exchange *ex)
 {
     struct request *r = &ex->r;
     const struct core_place *place = core_place_of(r->place);
@@ -322,9 +327,7 @@ static int status_without_backend(struct exchange *ex)
     }
     if (pages_of_handler(r->handler)) /* they show, and take nothing */
         return span_eq(r->head.method, SPAN("GET")) || r->header_only ? 200 : 405;
-    REQUEST_LOG(r, LOG_CORE, LEVEL_INFO, 128, "nothing is mapped to %s / %s に対応する設定がありません", r->uri,
-                r->uri);
-    return 404;
+    return 0;
 }
 
 static enum step_result answer_here_or_proxy(struct exchange *ex)
@@ -333,9 +336,8 @@ static enum step_result answer_here_or_proxy(struct exchange *ex)
         return STEP_NEXT;
     if (span_eq(ex->r.head.method, SPAN("TRACE"))) /* proxy_prepare found Max-Forwards: 0 */
         return answer_trace(ex);
-    ex->r.handler = ex->r.forced_handler ? ex->r.forced_handler : core_place_of(ex->r.place)->handler;
-    ex->r.status = status_without_backend(ex);
-    return STEP_REPLY;
+    ex->r.status = status_without_file(ex);
+    return ex->r.status ? STEP_REPLY : file_answer(ex);
 }
 
 /* ---- the backend ---- */
@@ -509,17 +511,19 @@ void request_reconnect(struct exchange *ex)
 /* ---- once more, with another path ---- */
 
 /* httpd's internal_internal_redirect: the same request, from its taking on; what it was is r->previous. The response
- * fields gathered so far are dropped but for the err_out ones, and variables are kept as REDIRECT_NAME. */
+ * fields gathered so far are dropped but for the err_out ones, and variables are kept as REDIRECT_NAME. A fast one
+ * (ap_internal_fast_redirect) leaves all that as it is: only the path is another. */
 static int restart(struct exchange *ex, const char *path)
 {
     struct request *r = &ex->r;
     struct request *before = arena_copy(r->arena, r, sizeof(*r));
     struct span vary = http_fields_get(&r->out, "Vary");
     const char *query = strchr(path, '?');
+    bool fast = r->redirect_fast;
 
     balance_release(ex);
-    r->previous = before;
     r->redirect = NULL;
+    r->redirect_fast = false;
     r->uri = query ? arena_strndup(r->arena, path, (size_t)(query - path)) : path;
     r->forced_type = r->forced_handler = NULL;
     r->args = query ? span_of(query + 1) : (struct span){ 0 };
@@ -531,7 +535,12 @@ static int restart(struct exchange *ex, const char *path)
     r->handler = NULL;
     r->user = r->auth_type = r->allow = NULL;
     r->authorised = false;
+    r->content_type = r->content_encoding = r->content_language = NULL;
     r->status = 0;
+    ex->step = step_of(walk_locations);
+    if (fast)
+        return decode_path(r, span_of(r->uri));
+    r->previous = before;
     r->out = (struct http_fields){ 0 };
     if (r->keeps_vary && vary.p)
         http_fields_add(r->arena, &r->out, SPAN("Vary"), vary);

@@ -187,11 +187,12 @@ struct exchange {
     bool answer_seen;
     unsigned interim; /* 1xx answers so far */
     enum reply_state reply;
-    bool keep;           /* the client connection takes another request */
-    bool chunked;        /* the reply goes out in chunks */
-    struct coder *coder; /* what its body goes through first; NULL */
-    bool unflushed;      /* the coder may hold something back */
-    bool http_continue;  /* the client waits for a 100 */
+    bool keep;                /* the client connection takes another request */
+    bool chunked;             /* the reply goes out in chunks */
+    struct file_source *file; /* what the body is read from; NULL */
+    struct coder *coder;      /* what its body goes through first; NULL */
+    bool unflushed;           /* the coder may hold something back */
+    bool http_continue;       /* the client waits for a 100 */
     /* the backend */
     struct balance *balance; /* of a balancer: its member, the attempts; NULL */
     struct connect *connect; /* while a connection is made */
@@ -239,17 +240,26 @@ const char *reply_own(struct exchange *ex); /* a whole answer for r.status; or a
 void reply_interim(struct exchange *ex, const struct http_response_head *h);
 /* sink.c: an answer's body, whatever its source, framed for the client; a body may be dropped there (HEAD) */
 void sink_write(struct exchange *ex, struct span payload);
-void sink_choose(struct exchange *ex);         /* its filters, and what they change in the head */
-int parts_choose(struct exchange *ex);         /* parts.c: a Range of a backend's answer; 0 or 416 */
+void sink_choose(struct exchange *ex); /* its filters, and what they change in the head */
+int parts_choose(struct exchange *ex);
+/* What of the whole (answer_body.left) is asked for and may be given; and the head for that: its length. */
+enum http_ranges_result parts_asked(struct exchange *ex, struct http_ranges *ranges);
+uint64_t parts_head(struct exchange *ex, const struct http_ranges *ranges,
+                    struct http_multipart *m); /* parts.c: a Range of a backend's answer; 0 or 416 */
 void sink_push(struct exchange *ex);           /* no more for now: all so far is to reach the client */
 bool sink_is_plain(const struct exchange *ex); /* bytes go out as they are, so that a file may use sendfile */
 void sink_end(struct exchange *ex, const struct http_fields *trailers);   /* the whole reply is in client->out then */
 void chunk_add(struct buf *out, struct span payload);                     /* the payload as one chunk */
 void chunk_add_last(struct buf *out, const struct http_fields *trailers); /* less what must not follow a body */
+/* file.c: a file as the source of an answer */
+enum step_result file_answer(struct exchange *ex); /* the default handler */
+bool file_relay(struct exchange *ex);              /* sends on; false: the exchange is gone */
+void file_close(struct exchange *ex);
 /* relay.c: bodies; both may end the exchange: false then */
 bool relay_request(struct exchange *ex);         /* client -> backend, as far as it goes */
 bool relay_response(struct exchange *ex);        /* backend -> client */
 bool relay_collect(struct exchange *ex);         /* a chunked body, to be sent with its length; true: it waits */
+bool relay_has_room(struct exchange *ex);        /* the client takes what is sent: more of the body may be read */
 void relay_discard_request(struct exchange *ex); /* what of the body is here already is dropped */
 /* answer.c: the backend's heads */
 void answer_on_ready(struct stream *s); /* an upstream's stream, busy or pooled */

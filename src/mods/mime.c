@@ -1,0 +1,203 @@
+/* What a file is by its extensions: mod_mime.c (find_ct, analyze_ct), core.c (core_override_type) and what
+ * http_protocol.c adds on the way out (ap_make_content_type). */
+#include "mime.h"
+#include "core.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <strings.h>
+
+#define DIRECTORY_TYPE "httpd/unix-directory"
+#define TYPES_CONFIG   "/etc/mime.types" /* Debian's */
+
+/* ---- TypesConfig ---- */
+
+static void free_map(void *map)
+{
+    map_free(map);
+}
+
+static void read_line(struct arena *a, struct map *types, char *line)
+{
+    const char *rest = line, *type;
+    char *extension;
+
+    if (*line == '#')
+        return;
+    type = conf_word(a, &rest);
+    while (type && (extension = conf_word(a, &rest)) && *extension) {
+        for (char *p = extension; *p; p++)
+            *p = (char)tolower((unsigned char)*p);
+        map_set(types, extension, (void *)(uintptr_t)type);
+    }
+}
+
+/* Only the main server's is read, as in httpd; without a file of the default name there are no types. */
+const char *mime_load_types(struct snapshot_build *b)
+{
+    struct mime_site *main = site_part(b->snapshot->main, &mime_module);
+    const char *path =
+        main->types_config ? conf_path(b->arena, b->snapshot->reading->root, main->types_config) : TYPES_CONFIG;
+    FILE *file = path ? fopen(path, "re") : NULL;
+    char *line = NULL;
+    size_t size = 0;
+
+    main->loaded = conf_module_present(b->snapshot->reading, "mime_module");
+    main->types = map_new(MAP_EXACT);
+    arena_on_free(b->arena, free_map, main->types);
+    if (!file && main->types_config)
+        return arena_printf(b->arena, "AH01597: could not open mime types config file %s.",
+                            path ? path : main->types_config);
+    while (file && getline(&line, &size, file) >= 0) {
+        struct span text = span_of(line);
+        while (text.n && isspace((unsigned char)text.p[text.n - 1]))
+            text.n--;
+        line[text.n] = '\0';
+        read_line(b->arena, main->types, line + strspn(line, " \t"));
+    }
+    free(line);
+    if (file)
+        fclose(file);
+    return NULL;
+}
+
+/* ---- what the extensions say ---- */
+
+static const char *append(struct arena *a, const char *list, const char *between, const char *item)
+{
+    return list ? arena_concat(a, list, between, item, NULL) : item;
+}
+
+static void take_extension(struct request *r, const struct mime_place *place, const char *extension,
+                           const char **charset)
+{
+    const struct mime_site *main = site_part(r->snapshot->main, &mime_module);
+    const struct mime_extension *known = place->extensions ? map_get(place->extensions, extension) : NULL;
+    const char *type = known ? known->of[MIME_TYPE] : NULL;
+
+    if (!type)
+        type = map_get(main->types, extension);
+    if (type && *type)
+        r->content_type = type;
+    if (!known)
+        return;
+    if (known->of[MIME_CHARSET])
+        *charset = known->of[MIME_CHARSET];
+    if (known->of[MIME_LANGUAGE])
+        r->content_language = append(r->arena, r->content_language, ",", known->of[MIME_LANGUAGE]);
+    if (known->of[MIME_ENCODING])
+        r->content_encoding = append(r->arena, r->content_encoding, ", ", known->of[MIME_ENCODING]);
+    if (known->of[MIME_HANDLER] && !r->proxy)
+        r->handler = known->of[MIME_HANDLER];
+}
+
+/* The name's parts behind its first dot, leading dots being part of the name. */
+static const char *take_extensions(struct request *r, const struct mime_place *place, const char *name)
+{
+    const char *charset = NULL;
+    char *rest = arena_strdup(r->arena, name + strspn(name, ".")), *extension;
+
+    for (char *p = rest; *p; p++)
+        *p = (char)tolower((unsigned char)*p);
+    strsep(&rest, ".");
+    while ((extension = strsep(&rest, ".")))
+        if (*extension)
+            take_extension(r, place, extension, &charset);
+    return charset;
+}
+
+/* "type/subtype; name=value": the charset found takes the place of the type's own, else comes last. */
+static const char *with_charset(struct request *r, const char *type, const char *charset)
+{
+    size_t base = strcspn(type, "; \t");
+    const char *out = arena_strndup(r->arena, type, base), *rest = type + base;
+    bool placed = !charset;
+
+    if (!memchr(type, '/', base))
+        return type;
+    while (*(rest += strspn(rest, "; \t"))) {
+        size_t n = strcspn(rest, ";");
+        const char *parameter = arena_span(r->arena, span_trim((struct span){ rest, n }));
+        bool is_charset = charset && strncmp(parameter, "charset=", 8) == 0;
+        if (is_charset && !placed)
+            parameter = arena_concat(r->arena, "charset=", charset, NULL);
+        if (!is_charset || !placed)
+            out = arena_concat(r->arena, out, "; ", parameter, NULL);
+        placed |= is_charset;
+        rest += n;
+    }
+    return placed ? out : arena_concat(r->arena, out, "; charset=", charset, NULL);
+}
+
+void mime_find(struct request *r)
+{
+    const struct mime_place *place = place_part(r->place, &mime_module);
+    const struct mime_site *main = site_part(r->snapshot->main, &mime_module);
+    const char *name = request_filename(r), *slash, *charset;
+
+    CHECK_MAGIC(r, REQUEST_MAGIC);
+    r->content_type = r->content_encoding = r->content_language = NULL;
+    if (!main->loaded)
+        return;
+    if (!r->proxy && r->file.kind == RESOURCE_DIRECTORY) {
+        r->content_type = DIRECTORY_TYPE;
+        return;
+    }
+    if (!name)
+        return;
+    if (place->use_path_info && r->path_info)
+        name = arena_concat(r->arena, name, r->path_info, NULL);
+    slash = strrchr(name, '/');
+    charset = take_extensions(r, place, slash ? slash + 1 : name);
+    if (r->content_type)
+        r->content_type = with_charset(r, r->content_type, charset);
+    if (!r->content_language)
+        r->content_language = place->default_language;
+}
+
+void core_override_type(struct request *r)
+{
+    const struct core_place *place = core_place_of(r->place);
+
+    if (place->force_type && strcasecmp(place->force_type, "none") != 0)
+        r->content_type = place->force_type;
+    if (place->handler && strcmp(place->handler, "none") != 0)
+        r->handler = place->handler;
+}
+
+/* ---- on the way out ---- */
+
+static bool holds(struct span text, const char *word)
+{
+    for (size_t n = strlen(word); text.n >= n; text.p++, text.n--)
+        if (strncasecmp(text.p, word, n) == 0)
+            return true;
+    return false;
+}
+
+/* AddDefaultCharset: for text that does not say. */
+void mime_charset(struct request *r)
+{
+    const char *charset = core_place_of(r->place)->default_charset;
+    struct span type = http_fields_get(&r->out, "Content-Type");
+
+    if (!charset || !type.p || holds(type, "charset=") || (!holds(type, "text/plain") && !holds(type, "text/html")))
+        return;
+    http_fields_set(r->arena, &r->out, "Content-Type",
+                    span_of(arena_concat(r->arena, arena_span(r->arena, type), "; charset=", charset, NULL)));
+}
+
+void mime_answer(struct request *r)
+{
+    if (r->status == 204 || r->status == 304)
+        return;
+    if (r->content_type && !http_fields_find(&r->out, "Content-Type"))
+        http_fields_set(r->arena, &r->out, "Content-Type", span_of(r->content_type));
+    if (r->content_encoding)
+        http_fields_set(r->arena, &r->out, "Content-Encoding", span_of(r->content_encoding));
+    if (r->content_language)
+        http_fields_set(r->arena, &r->out, "Content-Language", span_of(r->content_language));
+}

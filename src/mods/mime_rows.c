@@ -1,0 +1,202 @@
+/* mod_mime's lines: what a file's extensions mean, and how sections merge it. httpd's mod_mime.c. */
+#include "core.h"
+#include "mime.h"
+#include "names.h"
+
+#include <ctype.h>
+#include <strings.h>
+
+static char *lower(struct arena *a, const char *text)
+{
+    char *copy = arena_strdup(a, text);
+
+    for (char *p = copy; *p; p++)
+        *p = (char)tolower((unsigned char)*p);
+    return copy;
+}
+
+static void free_map(void *map)
+{
+    map_free(map);
+}
+
+static struct map *new_map(struct arena *a)
+{
+    struct map *map = map_new(MAP_EXACT);
+
+    arena_on_free(a, free_map, map);
+    return map;
+}
+
+/* ---- rows ---- */
+
+static const char *add(struct conf_cmd *cmd, enum mime_kind kind, const char *value, const char *extension)
+{
+    struct mime_place *place = place_part(cmd->place, &mime_module);
+    const char *key = lower(cmd->arena, extension + (*extension == '.'));
+    struct mime_extension *known;
+
+    if (!place->extensions)
+        place->extensions = new_map(cmd->arena);
+    known = map_get(place->extensions, key);
+    if (!known) {
+        known = arena_alloc(cmd->arena, sizeof(*known));
+        map_set(place->extensions, key, known);
+    }
+    known->of[kind] = lower(cmd->arena, value);
+    conf_touch(cmd, place, &place->extensions);
+    return NULL;
+}
+
+static const char *take_away(struct conf_cmd *cmd, enum mime_kind kind, const char *extension)
+{
+    struct mime_place *place = place_part(cmd->place, &mime_module);
+    struct mime_removal *removal = arena_alloc(cmd->arena, sizeof(*removal));
+
+    *removal = (struct mime_removal){ lower(cmd->arena, extension + (*extension == '.')), kind };
+    vec_add(cmd->arena, &place->removals, removal);
+    conf_touch(cmd, place, &place->removals);
+    return NULL;
+}
+
+#define ADDS(name, kind)                                                                                               \
+    static const char *name(struct conf_cmd *cmd, void *settings, int argc, char **argv)                               \
+    {                                                                                                                  \
+        (void)settings, (void)argc;                                                                                    \
+        return add(cmd, kind, argv[0], argv[1]);                                                                       \
+    }
+#define REMOVES(name, kind)                                                                                            \
+    static const char *name(struct conf_cmd *cmd, void *settings, int argc, char **argv)                               \
+    {                                                                                                                  \
+        (void)settings, (void)argc;                                                                                    \
+        return take_away(cmd, kind, argv[0]);                                                                          \
+    }
+ADDS(add_type, MIME_TYPE)
+ADDS(add_charset, MIME_CHARSET)
+ADDS(add_language, MIME_LANGUAGE)
+ADDS(add_encoding, MIME_ENCODING)
+REMOVES(remove_charset, MIME_CHARSET)
+REMOVES(remove_language, MIME_LANGUAGE)
+REMOVES(remove_encoding, MIME_ENCODING)
+REMOVES(remove_handler, MIME_HANDLER)
+
+static const char *remove_type(struct conf_cmd *cmd, void *settings, int argc, char **argv)
+{
+    (void)settings, (void)argc;
+    return add(cmd, MIME_TYPE, "", argv[0]);
+}
+
+/* One that runs files must not send them as they are instead; a map of variants only answers with an error. */
+static const char *add_handler(struct conf_cmd *cmd, void *settings, int argc, char **argv)
+{
+    const char *name = lower(cmd->arena, argv[0]);
+
+    (void)settings, (void)argc;
+    if (!core_is_handler(name) && strcmp(name, "type-map") != 0)
+        return names_refuse(cmd);
+    return add(cmd, MIME_HANDLER, argv[0], argv[1]);
+}
+
+static const char *set_views_match(struct conf_cmd *cmd, void *settings, int argc, char **argv)
+{
+    static const struct core_word words[] = {
+        { "Any", 1 }, { "NegotiatedOnly", 1 }, { "Filters", 1 }, { "Handlers", 1 }
+    };
+    int value;
+
+    (void)settings, (void)argc;
+    return core_find_word(words, COUNT_OF(words), argv[0], &value)
+               ? NULL
+               : conf_fault(cmd, "Unrecognized option '%s'", argv[0]);
+}
+
+/* ---- merging ---- */
+
+struct copying {
+    struct arena *arena;
+    struct map *to;
+};
+
+static bool overlay(void *arg, const char *key, void *value)
+{
+    struct copying *c = arg;
+    const struct mime_extension *over = value;
+    struct mime_extension *both = arena_alloc(c->arena, sizeof(*both)), *under = map_get(c->to, key);
+
+    if (under)
+        *both = *under;
+    for (int i = 0; i < MIME_KINDS; i++)
+        if (over->of[i])
+            both->of[i] = over->of[i];
+    map_set(c->to, key, both);
+    return true;
+}
+
+static void merge_place(struct arena *a, void *merged, const void *base, const void *over)
+{
+    const struct mime_place *b = base, *o = over;
+    struct mime_place *m = merged;
+    struct copying c = { a, NULL };
+
+    m->removals = (struct vec){ 0 };
+    m->extensions = b->extensions;
+    if (!o->extensions && !(o->removals.n && b->extensions))
+        return;
+    m->extensions = c.to = new_map(a);
+    if (b->extensions)
+        map_each(b->extensions, overlay, &c);
+    if (o->extensions)
+        map_each(o->extensions, overlay, &c);
+    for (unsigned i = 0; i < o->removals.n; i++) {
+        const struct mime_removal *removal = o->removals.items[i];
+        struct mime_extension *known = map_get(c.to, removal->extension);
+        if (known)
+            known->of[removal->kind] = NULL;
+    }
+}
+
+#define NO_SLOT                                                                                                        \
+    {                                                                                                                  \
+        0                                                                                                              \
+    }
+#define EXTENSIONS "one or more file extensions"
+
+static const struct directive rows[] = {
+    { "AddCharset", ANYWHERE, ARGS_ITERATE2, add_charset, NO_SLOT,
+      "a charset (e.g., iso-2022-jp), followed by one or more file extensions" },
+    { "AddEncoding", ANYWHERE, ARGS_ITERATE2, add_encoding, NO_SLOT,
+      "an encoding (e.g., gzip), followed by one or more file extensions" },
+    { "AddHandler", ANYWHERE, ARGS_ITERATE2, add_handler, NO_SLOT,
+      "a handler name followed by one or more file extensions", CONF_WORKS, WHY_SCRIPTS },
+    REFUSED("AddInputFilter", ANYWHERE, WHY_ANSWERS),
+    { "AddLanguage", ANYWHERE, ARGS_ITERATE2, add_language, NO_SLOT,
+      "a language (e.g., fr), followed by one or more file extensions" },
+    REFUSED("AddOutputFilter", ANYWHERE, WHY_ANSWERS),
+    { "AddType", ANYWHERE, ARGS_ITERATE2, add_type, NO_SLOT, "a mime type followed by one or more file extensions" },
+    { "DefaultLanguage", ANYWHERE, ARGS_1, NULL, PLACE_SLOT(SLOT_STRING, struct mime_place, default_language),
+      "language to use for documents with no other language file extension" },
+    { "ModMimeUsePathInfo", IN_PLACES, ARGS_FLAG, NULL, PLACE_SLOT(SLOT_FLAG, struct mime_place, use_path_info),
+      "Set to 'yes' to allow mod_mime to use path info for type checking" },
+    { "MultiviewsMatch", ANYWHERE, ARGS_ITERATE, set_views_match, NO_SLOT,
+      "NegotiatedOnly (default), Handlers and/or Filters, or Any", CONF_NO_EFFECT, WHY_VIEWS },
+    { "RemoveCharset", ANYWHERE, ARGS_ITERATE, remove_charset, NO_SLOT, EXTENSIONS },
+    { "RemoveEncoding", ANYWHERE, ARGS_ITERATE, remove_encoding, NO_SLOT, EXTENSIONS },
+    { "RemoveHandler", ANYWHERE, ARGS_ITERATE, remove_handler, NO_SLOT, EXTENSIONS },
+    INERT("RemoveInputFilter", ANYWHERE, ARGS_ITERATE, EXTENSIONS, WHY_FILTERS),
+    { "RemoveLanguage", ANYWHERE, ARGS_ITERATE, remove_language, NO_SLOT, EXTENSIONS },
+    INERT("RemoveOutputFilter", ANYWHERE, ARGS_ITERATE, EXTENSIONS, WHY_FILTERS),
+    { "RemoveType", ANYWHERE, ARGS_ITERATE, remove_type, NO_SLOT, EXTENSIONS },
+    { "TypesConfig", IN_SITES, ARGS_1, NULL, SITE_SLOT(SLOT_STRING, struct mime_site, types_config),
+      "the MIME types config file" },
+    { 0 },
+};
+
+struct module mime_module = {
+    .name = "mime_module",
+    .source = "mod_mime.c",
+    .directives = rows,
+    .site_size = sizeof(struct mime_site),
+    .place_size = sizeof(struct mime_place),
+    .merge_place = merge_place,
+    .finish = mime_load_types,
+};
