@@ -10,8 +10,8 @@ struct expr_env { /* the world an expression is evaluated in; functions return s
     struct span (*variable)(void *ctx, struct arena *a, const char *name); /* %{REQUEST_URI}; {NULL,0} unknown */
     struct span (*function)(void *ctx, struct arena *a, const char *name,
                             struct span arg); /* req, resp, reqenv, note …: what needs a request */
-    bool (*is_subrequest_ok)(void *ctx, struct arena *a, struct span url); /* -U, -F: may be NULL: false */
-    struct regex_match match;                                              /* captures of the last =~ */
+    bool (*leads_somewhere)(void *ctx, char op, const char *word); /* -U, -A a path, -F a file; NULL: none does */
+    struct regex_match match;                                      /* captures of the last =~ */
 };
 enum expr_flags {
     EXPR_STRING = 1 /* a string template, "%{A}-x", not a condition */,

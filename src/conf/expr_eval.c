@@ -175,27 +175,23 @@ static bool in_list(struct eval *e, const struct expr_node *n)
     return false;
 }
 
-static bool subrequest_ok(const struct expr_env *env, struct span url)
-{
-    return env->is_subrequest_ok && env->is_subrequest_ok(env->ctx, env->arena, url);
-}
-
 static bool unary(struct eval *e, const struct expr_node *n)
 {
     struct expr_env *env = e->env;
     struct span word = word_of(e, n->right);
+    char op = (char)n->number;
 
     if (e->error)
         return false;
-    switch (n->number) {
+    switch (op) {
     case 'n': return word.n > 0;
     case 'z': return word.n == 0;
     case 'T': return expr_unary_truthy(word);
     case 'R': return env->variable && subnet_holds(n->subnet, env->variable(env->ctx, env->arena, "REMOTE_ADDR"));
     case 'U':
-    case 'A': return subrequest_ok(env, word);
-    case 'F': return subrequest_ok(env, word) && expr_unary_file('e', arena_span(env->arena, word));
-    default: return expr_unary_file((char)n->number, arena_span(env->arena, word));
+    case 'A':
+    case 'F': return env->leads_somewhere && env->leads_somewhere(env->ctx, op, arena_span(env->arena, word));
+    default: return expr_unary_file(op, arena_span(env->arena, word));
     }
 }
 

@@ -155,11 +155,11 @@ static struct span call_file(struct arena *a, struct span arg, const char **erro
         *error = arena_printf(a, "Cannot open file %s", path);
         return out;
     }
-    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))
+    if (fstat(fd, &st) != 0 || (st.st_size && !S_ISREG(st.st_mode)))
         *error = arena_printf(a, "Cannot read from file %s", path);
     else if (st.st_size > FILE_MAX)
         *error = arena_printf(a, "File %s too large", path);
-    else
+    else if (st.st_size)
         out = read_all(a, fd, (size_t)st.st_size);
     close(fd);
     return out;

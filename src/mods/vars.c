@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 #include <strings.h>
+#include <sys/stat.h>
 #include <time.h>
 
 static const struct span unset = { NULL, 0 };
@@ -445,9 +446,25 @@ static struct span on_function(void *ctx, struct arena *a, const char *name, str
     return call ? call(ctx, arena_span(a, arg)) : unset;
 }
 
+/* op_url_subr, op_file_subr */
+static bool on_look(void *ctx, char op, const char *word)
+{
+    struct stat st;
+
+    if (!request_may_look(ctx))
+        return false;
+    if (op != 'F')
+        return request_look_at(ctx, word)->status < 400;
+    return request_look_at_file(ctx, word)->status < 300 && stat(word, &st) == 0;
+}
+
 void vars_env(const struct request *r, struct expr_env *env)
 {
-    *env = (struct expr_env){ .ctx = (void *)r, .arena = r->arena, .variable = on_variable, .function = on_function };
+    *env = (struct expr_env){ .ctx = (void *)r,
+                              .arena = r->arena,
+                              .variable = on_variable,
+                              .function = on_function,
+                              .leads_somewhere = on_look };
 }
 
 bool vars_known(const char *kind, const char *name)
