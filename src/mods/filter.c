@@ -65,7 +65,7 @@ static const char *check_name(struct conf_cmd *cmd, const char *name)
         cmd->row->name, cmd->node->args, name, cmd->row->name, cmd->node->args, name);
 }
 
-static const char *check_names(struct conf_cmd *cmd, const char *list)
+const char *filter_check_names(struct conf_cmd *cmd, const char *list)
 {
     char *copy = arena_strdup(cmd->arena, list), *state = NULL;
     const char *fault = NULL;
@@ -79,7 +79,7 @@ const char *filter_set_output(struct conf_cmd *cmd, void *settings, int argc, ch
 {
     (void)argc;
     ((struct core_place *)settings)->output_filters = argv[0];
-    return check_names(cmd, argv[0]);
+    return filter_check_names(cmd, argv[0]);
 }
 
 /* ---- rows ---- */
@@ -374,16 +374,21 @@ static void apply_chain(struct choice *c, const struct filter_place *place)
     }
 }
 
+static void apply_list(struct choice *c, const char *list)
+{
+    char *copy = list ? arena_strdup(c->r->arena, list) : NULL, *state = NULL;
+
+    for (char *name = copy ? strtok_r(copy, ";", &state) : NULL; name; name = strtok_r(NULL, ";", &state))
+        apply(c, name);
+}
+
 struct coder *filter_choose(struct request *r, uint64_t body)
 {
-    const char *list = core_place_of(r->place)->output_filters;
     struct choice c = { .r = r, .body = body };
-    char *state = NULL;
 
     CHECK_MAGIC(r, REQUEST_MAGIC);
-    if (list)
-        for (char *name = strtok_r(arena_strdup(r->arena, list), ";", &state); name; name = strtok_r(NULL, ";", &state))
-            apply(&c, name);
+    apply_list(&c, r->filters);
+    apply_list(&c, core_place_of(r->place)->output_filters);
     apply_chain(&c, place_part(r->place, &filter_module));
     return c.coder;
 }

@@ -266,7 +266,7 @@ static void put_port(struct line *l, const char *which)
     const struct peer_info *peer = l->r->peer;
 
     if (!strcasecmp(which, "remote"))
-        put_number(l->out, peer->port);
+        put_number(l->out, l->r->client_port);
     else if (!strcasecmp(which, "local"))
         put_number(l->out, peer->local_port);
     else if (l->r->site->server_port)

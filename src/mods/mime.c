@@ -90,6 +90,8 @@ static void take_extension(struct request *r, const struct mime_place *place, co
         r->content_language = append(r->arena, r->content_language, ",", known->of[MIME_LANGUAGE]);
     if (known->of[MIME_ENCODING])
         r->content_encoding = append(r->arena, r->content_encoding, ", ", known->of[MIME_ENCODING]);
+    if (known->of[MIME_FILTERS] && !r->proxy)
+        r->filters = append(r->arena, r->filters, ";", known->of[MIME_FILTERS]);
     if (known->of[MIME_HANDLER] && !r->proxy)
         r->handler = known->of[MIME_HANDLER];
 }
@@ -139,7 +141,7 @@ void mime_find(struct request *r)
     const char *name = request_filename(r), *slash, *charset;
 
     CHECK_MAGIC(r, REQUEST_MAGIC);
-    r->content_type = r->content_encoding = r->content_language = NULL;
+    r->content_type = r->content_encoding = r->content_language = r->filters = NULL;
     if (!main->loaded)
         return;
     if (!r->proxy && r->file.kind == RESOURCE_DIRECTORY) {

@@ -4,7 +4,7 @@
 
 #include "mods.h"
 
-enum mime_kind { MIME_TYPE, MIME_CHARSET, MIME_LANGUAGE, MIME_ENCODING, MIME_HANDLER, MIME_KINDS };
+enum mime_kind { MIME_TYPE, MIME_CHARSET, MIME_LANGUAGE, MIME_ENCODING, MIME_HANDLER, MIME_FILTERS, MIME_KINDS };
 struct mime_extension {
     const char *of[MIME_KINDS]; /* NULL unset; "" for RemoveType: not even TypesConfig's */
 };

@@ -79,11 +79,20 @@ REMOVES(remove_charset, MIME_CHARSET)
 REMOVES(remove_language, MIME_LANGUAGE)
 REMOVES(remove_encoding, MIME_ENCODING)
 REMOVES(remove_handler, MIME_HANDLER)
+REMOVES(remove_filters, MIME_FILTERS)
 
 static const char *remove_type(struct conf_cmd *cmd, void *settings, int argc, char **argv)
 {
     (void)settings, (void)argc;
     return add(cmd, MIME_TYPE, "", argv[0]);
+}
+
+static const char *add_filters(struct conf_cmd *cmd, void *settings, int argc, char **argv)
+{
+    const char *fault = filter_check_names(cmd, argv[0]);
+
+    (void)settings, (void)argc;
+    return fault ? fault : add(cmd, MIME_FILTERS, argv[0], argv[1]);
 }
 
 /* One that runs files must not send them as they are instead; a map of variants only answers with an error. */
@@ -171,7 +180,8 @@ static const struct directive rows[] = {
     REFUSED("AddInputFilter", ANYWHERE, WHY_ANSWERS),
     { "AddLanguage", ANYWHERE, ARGS_ITERATE2, add_language, NO_SLOT,
       "a language (e.g., fr), followed by one or more file extensions" },
-    REFUSED("AddOutputFilter", ANYWHERE, WHY_ANSWERS),
+    { "AddOutputFilter", ANYWHERE, ARGS_ITERATE2, add_filters, NO_SLOT,
+      "output filter name (or ; delimited names) followed by one or more file extensions" },
     { "AddType", ANYWHERE, ARGS_ITERATE2, add_type, NO_SLOT, "a mime type followed by one or more file extensions" },
     { "DefaultLanguage", ANYWHERE, ARGS_1, NULL, PLACE_SLOT(SLOT_STRING, struct mime_place, default_language),
       "language to use for documents with no other language file extension" },
@@ -184,7 +194,7 @@ static const struct directive rows[] = {
     { "RemoveHandler", ANYWHERE, ARGS_ITERATE, remove_handler, NO_SLOT, EXTENSIONS },
     INERT("RemoveInputFilter", ANYWHERE, ARGS_ITERATE, EXTENSIONS, WHY_FILTERS),
     { "RemoveLanguage", ANYWHERE, ARGS_ITERATE, remove_language, NO_SLOT, EXTENSIONS },
-    INERT("RemoveOutputFilter", ANYWHERE, ARGS_ITERATE, EXTENSIONS, WHY_FILTERS),
+    { "RemoveOutputFilter", ANYWHERE, ARGS_ITERATE, remove_filters, NO_SLOT, EXTENSIONS },
     { "RemoveType", ANYWHERE, ARGS_ITERATE, remove_type, NO_SLOT, EXTENSIONS },
     { "TypesConfig", IN_SITES, ARGS_1, NULL, SITE_SLOT(SLOT_STRING, struct mime_site, types_config),
       "the MIME types config file" },

@@ -64,25 +64,27 @@ struct request {
     bool off_loop;                                /* what blocks may be done now */
     bool redirect_fast;                           /* as if it had been asked for at once: no REDIRECT_… of it */
     const char *content_type, *content_encoding, *content_language; /* of the file by its name; NULL */
-    const struct request *main;                                     /* whose look ahead this is; NULL */
-    int (*look_up)(struct request *sub);                            /* request_look_at; NULL: there is nobody to ask */
-    const struct request *previous; /* before an internal redirect or ErrorDocument; NULL */
-    const char *client_ip;          /* whom the request is from: the peer, or whom mod_remoteip found */
-    const char *client_text;        /* the same with its port, for logs */
-    struct span client_address;     /* the same, 4 or 16 bytes; p NULL for a unix socket */
-    const char *client_name;        /* its name, once it was looked up; "" when it has none */
-    bool authorised;                /* authz_check let it pass with the place that it then had */
-    struct digest_answer *digest;   /* the Digest answer of its Authorization field; NULL */
-    const char *allow;              /* what Allow says with a 405; NULL: what it always says */
-    char id[28];                    /* what %L and the error log call it */
-    bool *logged;                   /* becomes true with its first line in the error log; or NULL */
-    int64_t begun_us;               /* wall clock, first byte of the request */
-    uint64_t begun_ms, ended_ms;    /* loop clock */
-    uint64_t first_byte_ms;         /* response's first byte to the client; 0 */
-    uint64_t bytes_in, bytes_out;   /* on the wire for this request, heads and tunnel bytes included: %I %O */
-    uint64_t body_out;              /* payload sent: %B */
-    bool keepalive, aborted;        /* %X */
-    bool header_only;               /* HEAD */
+    const char *filters;                 /* those that its extensions name, ";" between; NULL none */
+    const struct request *main;          /* whose look ahead this is; NULL */
+    int (*look_up)(struct request *sub); /* request_look_at; NULL: there is nobody to ask */
+    const struct request *previous;      /* before an internal redirect or ErrorDocument; NULL */
+    const char *client_ip;               /* whom the request is from: the peer, or whom mod_remoteip found */
+    const char *client_text;             /* the same with its port, for logs */
+    unsigned short client_port;          /* 0: nobody said */
+    struct span client_address;          /* the same, 4 or 16 bytes; p NULL for a unix socket */
+    const char *client_name;             /* its name, once it was looked up; "" when it has none */
+    bool authorised;                     /* authz_check let it pass with the place that it then had */
+    struct digest_answer *digest;        /* the Digest answer of its Authorization field; NULL */
+    const char *allow;                   /* what Allow says with a 405; NULL: what it always says */
+    char id[28];                         /* what %L and the error log call it */
+    bool *logged;                        /* becomes true with its first line in the error log; or NULL */
+    int64_t begun_us;                    /* wall clock, first byte of the request */
+    uint64_t begun_ms, ended_ms;         /* loop clock */
+    uint64_t first_byte_ms;              /* response's first byte to the client; 0 */
+    uint64_t bytes_in, bytes_out;        /* on the wire for this request, heads and tunnel bytes included: %I %O */
+    uint64_t body_out;                   /* payload sent: %B */
+    bool keepalive, aborted;             /* %X */
+    bool header_only;                    /* HEAD */
 };
 void request_set_peer(struct request *r,
                       const struct peer_info *peer); /* who is the client, too, until a module knows better */

@@ -367,6 +367,7 @@ static void set_client(struct request *r, const char *ip, struct span address, u
 {
     r->client_ip = ip;
     r->client_address = address;
+    r->client_port = (unsigned short)port;
     r->client_text = arena_printf(r->arena, address.n == 16 ? "[%s]:%u" : "%s:%u", ip, port);
 }
 

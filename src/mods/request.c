@@ -7,6 +7,7 @@ void request_set_peer(struct request *r, const struct peer_info *peer)
     r->peer = peer;
     r->client_ip = peer->ip;
     r->client_text = peer->text;
+    r->client_port = peer->port;
     r->client_address = (struct span){ 0 };
     if (peer->family)
         r->client_address = (struct span){ (const char *)peer->address, peer->family == 4 ? 4 : 16 };

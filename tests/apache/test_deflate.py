@@ -1,7 +1,9 @@
 """mod_deflate, mod_brotli and mod_filter: which answers are compressed, and what their heads say then."""
 import gzip
+import os
 import re
 import subprocess
+import tempfile
 
 import pytest
 
@@ -155,3 +157,25 @@ def test_the_protocol_of_a_provider_changes_fields():
     apache, weir = Pair(rows, scripts=SCRIPTS, modules=["filter", "deflate"]).of("change")
     assert ("cache-control", "no-cache") in head_of(apache)
     assert head_of(weir) == head_of(apache)
+
+
+OF_FILES = [(path, conf) for path in ("/index.html", "/a.txt", "/a.txt.html", "/small.html", "/a.html.css")
+            for conf in ("AddOutputFilter DEFLATE html", "AddOutputFilter DEFLATE .html\n<Location />\nRemoveOutputFilter html\n</Location>",
+                         "AddOutputFilterByType DEFLATE text/html", "SetOutputFilter DEFLATE", "AddOutputFilter DEFLATE;BROTLI_COMPRESS css")]
+
+
+def test_files_are_compressed_alike():
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)
+        for name in ("index.html", "a.txt", "a.txt.html", "a.html.css", "small.html"):
+            with open("%s/%s" % (folder, name), "wb") as f:
+                f.write(b"x" * 60 if name == "small.html" else TEXT)
+        place = "DocumentRoot %s\n<Directory %s>\nRequire all granted\n</Directory>\n" % (folder, folder)
+        rows = [("%s with %s" % row, place + row[1], get(row[0], GZIP)) for row in OF_FILES]
+        pair = Pair(rows, modules=["filter", "deflate", "brotli", "mime", "dir"], level="warn", main="TypesConfig /etc/mime.types\n")
+    coded = 0
+    for name, _, _ in rows:
+        apache, weir = pair.of(name)
+        assert (weir.status, head_of(weir), text_of(weir)) == (apache.status, head_of(apache), text_of(apache)), name
+        coded += bool(apache.all("Content-Encoding"))
+    assert 8 < coded < 20

@@ -99,3 +99,4 @@ def test_exceptions_speak_without_a_header():
     apache, weir = Pair(rows, modules=["remoteip"], main=main).of("plain")
     assert apache.status == 200 and re.search(rb"X-Forwarded-For: 9\.9\.9\.9\r\n", apache.seen[0])
     assert (weir.status, weir.seen) == (apache.status, apache.seen)
+

@@ -91,6 +91,7 @@ static void passed_proxies_are_recorded_when_they_are_external(void **state)
     assert_string_equal(arena_span(arena, http_fields_get(&r->head.fields, "X-By")), "192.0.2.1, 8.8.8.8");
     assert_string_equal(arena_span(arena, http_fields_get(&r->notes, "remoteip-proxy-ip-list")), "192.0.2.1, 8.8.8.8");
     assert_string_equal(r->client_text, "1.1.1.1:0");
+    assert_int_equal(r->client_port, 0);
     assert_int_equal(r->client_address.n, 4);
     r = ask(INTERNAL, "1.1.1.1");
     assert_null(http_fields_get(&r->notes, "remoteip-proxy-ip-list").p);
@@ -112,6 +113,7 @@ static void what_a_proxy_header_said_goes_first(void **state)
     remoteip_take(r);
     assert_string_equal(r->client_ip, "5.6.7.8");
     assert_string_equal(r->client_text, "5.6.7.8:9");
+    assert_int_equal(r->client_port, 9);
     assert_string_equal(arena_span(arena, http_fields_get(&r->head.fields, "X-F")), "1.1.1.1");
 }
 
