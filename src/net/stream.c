@@ -38,6 +38,8 @@ ssize_t stream_peek(struct stream *s, void *out, size_t n)
     do
         got = recv(s->watch.fd, out, n, MSG_DONTWAIT | MSG_PEEK);
     while (got < 0 && errno == EINTR);
+    if (got < 0 && errno == EAGAIN)
+        s->ready &= ~STREAM_READABLE;
     return got;
 }
 

@@ -166,18 +166,20 @@ static enum flow move_copied(struct tunnel *t, enum tunnel_side from, size_t mos
 
 /* ---- spliced ---- */
 
-/* Between frames: the next one's header, without taking it. True: it is large and may go by. */
-static bool look_ahead(struct end *e)
+/* Between frames: the next one's header, without taking it. When it is large it may go by. FLOW_DRY: nothing is there. */
+static enum flow look_ahead(struct end *e)
 {
     char head[14];
     struct ws_frame f;
     ssize_t n = stream_peek(e->stream, head, sizeof(head));
 
-    if (n <= 0 || ws_parse_frame((struct span){ head, (size_t)n }, &f) != HTTP_DONE || f.length < WS_BIG)
-        return false;
-    ws_scan(&e->scan, (struct span){ head, f.header });
-    e->ahead = (unsigned char)f.header;
-    return true;
+    if (n < 0 && errno == EAGAIN)
+        return FLOW_DRY;
+    if (n > 0 && ws_parse_frame((struct span){ head, (size_t)n }, &f) == HTTP_DONE && f.length >= WS_BIG) {
+        ws_scan(&e->scan, (struct span){ head, f.header });
+        e->ahead = (unsigned char)f.header;
+    }
+    return FLOW_MORE; /* an end or a failure is for the read that follows */
 }
 
 /* How much of what comes next need not be looked at. */
@@ -225,8 +227,11 @@ static enum flow move_some(struct tunnel *t, enum tunnel_side from)
     if (!e->bulk || !stream_is_plain(e->stream) || !stream_is_plain(t->end[!from].stream))
         return move_copied(t, from, READ_SIZE);
     rest = unseen(t, e);
-    if (rest == 0 && !e->scan.n_head && look_ahead(e))
+    if (rest == 0 && !e->scan.n_head) {
+        if (look_ahead(e) == FLOW_DRY)
+            return FLOW_DRY;
         rest = unseen(t, e);
+    }
     if (rest >= WS_BIG && (p = pipe_take(t->all->pipes)))
         return move_spliced(t, from, p);
     return move_copied(t, from, rest && rest < READ_SIZE ? (size_t)rest : READ_SIZE);
