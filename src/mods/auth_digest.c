@@ -327,6 +327,8 @@ static int check_answer(struct request *r, struct digest_answer *d, const char *
         return 0;
     if (!nonce_is_good(r, d, realm))
         return challenge(r, realm, true);
+    if (r->main) /* a look ahead: the request itself will use it */
+        return 0;
     use = check_use(r, d);
     if (use)
         return challenge(r, realm, use == 2);

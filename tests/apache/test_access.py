@@ -9,7 +9,8 @@ import tempfile
 
 import pytest
 
-from apache import HANDSHAKE, Pair, get
+from apache import APACHE, HANDSHAKE, Pair, get, second_server
+from test_config_errors import check, fault
 
 FILES = tempfile.mkdtemp(prefix="weir-access-")
 os.chmod(FILES, 0o755)
@@ -89,6 +90,12 @@ for form in ("ip 127", "ip 127.", "ip 127.0.0.0/8", "ip 127.0.0.0/255.0.0.0", "i
         row("Require %s alone" % form, "Require " + form)
 for method in ("HEAD", "POST", "OPTIONS", "DELETE", "PROPFIND", "BREW"):
     row("Require method for " + method, "Require method GET OPTIONS", method=method)
+
+for form, variable in itertools.product(("Require env seen", "Require env other seen", "Deny from all\nAllow from env=seen",
+                                         "Deny from all\nAllow from env=!seen", "Order allow,deny\nAllow from all\nDeny from env=SEEN",
+                                         "<RequireAll>\nRequire all granted\nRequire not env seen\n</RequireAll>"), ("1", "0")):
+    row("%s, %s" % (form, variable), "SetEnvIf X-Seen 1 seen\n<Location />\n%s\n</Location>" % form, "X-Seen: " + variable,
+        location=False)
 
 # ---- containers ----------------------------------------------------------------------------------------------------
 
@@ -218,6 +225,39 @@ MODULES = ["authz_host", "authz_user", "authz_groupfile", "access_compat", "allo
 SPOKEN = {"authz_core", "authz_host", "authz_user", "authz_groupfile", "access_compat", "allowmethods", "auth_basic", "authn_core",
           "authn_file"}
 LEVEL = "info " + " ".join(name + ":debug" for name in sorted(SPOKEN))
+
+
+FAULTS = [
+    *("Require " + form for form in (
+        "", "nobody", "All granted", "all", "all maybe", "all granted too", "not", "not all granted", "ip", "ip foo", "ip 1.2.3.4.5",
+        "ip 1.2.3.0/33", "ip 1.2.3.0/255.0.255", "ip ::1/200", "ip 300.1", "ip 10.", "ip 10..1", "ip 1.2.3.4,5.6.7.8",
+        "method FOO", "method get", "method GET POST", "expr foo", "expr", "expr \"true", "expr true", "user %{", "user", "group %{x",
+        "host %{", "forward-dns %{", "valid-user x", "local x", "env")),
+    "<RequireAll>\n</RequireAll>", "<RequireAny x>\n</RequireAny>", "<RequireNone>\nRequire all granted\n</RequireNone>",
+    "<RequireAll>\nRequire all granted\n<RequireNone>\nRequire not ip 10.1\n"
+    "</RequireNone>\n</RequireAll>", "<RequireNotAll>\n</RequireNotAll>", "<RequireAll", "AuthMerging", "AuthMerging Xor",
+    "AuthzSendForbiddenOnFailure maybe", "Order", "Order foo", "Order allow, deny", "Order allow,deny deny", "Allow", "Allow all",
+    "Allow from", "Allow of all", "Allow from foo/8", "Allow from 1.2.3.4/99", "Allow from 300.1", "Allow from a#b", "Allow from # b",
+    "Allow from 10.1 all env=x", "Deny from 1.2.3", "Satisfy", "Satisfy maybe", "Satisfy any all", "AllowMethods", "AllowMethods FOO",
+    "AllowMethods GET +POST", "AllowMethods reset", "AllowMethods reset GET", "AllowMethods get", "AuthType", "AuthType Foo",
+    "AuthType Basic x", "AuthType %{", "AuthName", "AuthName a b", "AuthName \"%{\"", "AuthUserFile", "AuthUserFile a b",
+    "AuthUserFile relative/file", "AuthGroupFile", "AuthBasicProvider", "AuthBasicProvider foo", "AuthBasicProvider file file",
+    "AuthBasicAuthoritative maybe", "AuthBasicUseDigestAlgorithm SHA", "AuthBasicUseDigestAlgorithm", "AuthBasicFake", "AuthBasicFake %{",
+    "AuthBasicFake a %{", "AuthBasicFake a b c", "AuthDigestQop", "AuthDigestQop auth-int", "AuthDigestQop none", "AuthDigestQop auth auth",
+    "AuthDigestAlgorithm MD5-sess", "AuthDigestAlgorithm foo", "AuthDigestAlgorithm", "AuthDigestNonceLifetime x",
+    "AuthDigestNonceLifetime 5x", "AuthDigestNonceLifetime", "AuthDigestNonceLifetime -7", "AuthDigestProvider foo", "AuthDigestProvider",
+    "AuthDigestNcCheck maybe", "AuthDigestDomain", "AuthDigestShmemSize 1000",
+]
+OUTSIDE = ["Require all granted", "Order allow,deny", "AuthType Basic", "AllowMethods GET", "Satisfy any", "AuthUserFile x",
+           "AuthDigestShmemSize 1000k", "AuthDigestShmemSize 10q", "<Limit GET>\nRequire all denied\n</Limit>",
+           "<RequireAll>\nRequire all granted\n</RequireAll>"]
+
+
+@pytest.mark.parametrize("snippet", ["<Location />\n%s\n</Location>" % text for text in FAULTS] + OUTSIDE)
+def test_the_same_verdict_and_words(snippet):
+    apache_code, apache = check(APACHE, snippet, MODULES)
+    weir_code, weir = check(second_server(), snippet, MODULES)
+    assert (weir_code, fault(weir)) == (apache_code, fault(apache))
 
 
 @pytest.fixture(scope="module")

@@ -28,6 +28,8 @@ HOSTS = {
     "domain": LOGIN + "AuthDigestDomain /a http://b.example/\nAuthDigestAlgorithm md5\nAuthDigestQop auth\nAuthDigestProvider file\n",
     "nameless": LOGIN.replace("AuthName r\n", ""), "no file": LOGIN.replace(PASSWORDS, "/nonexistent/file"),
     "one user": LOGIN.replace("valid-user", "user zed"),
+    "local domain": LOGIN + "AuthDigestDomain /a /b\n", "local once": LOGIN + "AuthDigestNonceLifetime 0\nAuthDigestDomain /a\n",
+    "local soon": LOGIN + "AuthDigestNonceLifetime 20\n",
     "basic": LOGIN.replace("Digest", "Basic"),
     "over by name": LOGIN + "AuthDigestNcCheck On\n</Location>\n<Location /a>\nAuthName r\n",
     "over": LOGIN + "AuthDigestNcCheck On\n</Location>\n<Location /a>\nAuthDigestAlgorithm MD5\n", # begins anew
@@ -35,8 +37,14 @@ HOSTS = {
 NAMES = list(HOSTS)
 
 
+for name in ("a", "b"):
+    with open(os.path.join(FILES, name), "w") as f:
+        f.write("a file\n")
+
+
 def config(name):
-    return "ProxyPass / http://127.0.0.1:@A@/\n<Location />\n%s</Location>" % HOSTS[name]
+    proxied = "" if name.startswith("local") else "ProxyPass / http://127.0.0.1:@A@/\n"
+    return "DocumentRoot %s\n%s<Location />\n%s</Location>" % (FILES, proxied, HOSTS[name])
 
 
 class Talk:
@@ -129,6 +137,13 @@ def converse(t):
     t.ask("over", field=t.answer(c))
     for host in ("no file", "one user", "domain", "nameless", "basic"):
         t.ask(host, field=t.answer(t.ask(host)))
+    for host in ("local domain", "local soon"):
+        t.ask(host, field=t.answer(t.ask(host)))
+    c = t.ask("local once")
+    c = t.ask("local once", field=t.answer(c))
+    c = t.ask("local once", field=t.answer(c))
+    t.ask("local once", "/b", t.answer(c, uri="/b"))
+    t.ask("local once", "/b", t.answer(c, uri="/b"))
     c = t.ask("short")
     t.ask("short", field=t.answer(c))
     end = __import__("time").monotonic() + 2.1
