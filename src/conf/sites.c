@@ -174,15 +174,18 @@ static const char *name_of_host(struct loading *l, const char *host)
     return result;
 }
 
+/* A loopback address is no help to whoever is told it in X-Forwarded-Server or a link: its name is. */
 static const char *address_of_host(struct loading *l, const char *host)
 {
     char name[NI_MAXHOST];
     struct addrinfo *found = look_up(host);
     if (!found)
-        return "127.0.0.1";
+        return "localhost";
     bool good = getnameinfo(found->ai_addr, found->ai_addrlen, name, sizeof(name), NULL, 0, NI_NUMERICHOST) == 0;
     freeaddrinfo(found);
-    return good ? arena_strdup(l->arena, name) : "127.0.0.1";
+    if (!good || strncmp(name, "127.", 4) == 0 || strcmp(name, "::1") == 0)
+        return "localhost";
+    return arena_strdup(l->arena, name);
 }
 
 static const char *local_name(struct loading *l)
@@ -195,7 +198,7 @@ static const char *local_name(struct loading *l)
     if (known && strchr(host, '.'))
         name = arena_strdup(l->arena, host);
     else
-        name = known ? address_of_host(l, host) : "127.0.0.1";
+        name = known ? address_of_host(l, host) : "localhost";
     note(l, LEVEL_ALERT, 558,
          arena_concat(l->arena, "Could not reliably determine the server's fully qualified domain name, using ", name,
                       ". Set the 'ServerName' directive globally to suppress this message", NULL));
