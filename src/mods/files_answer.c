@@ -37,6 +37,10 @@ static int check_request(struct request *r)
         REQUEST_LOG(r, LOG_CORE, LEVEL_INFO, 130, "File does not exist: %s", whole_name(r));
         return 404;
     }
+    if (r->handler && strcmp(r->handler, "type-map") == 0) { /* it would have to be read, not sent */
+        REQUEST_LOG(r, LOG_CORE, LEVEL_WARN, 523, "handler \"%s\" not found for: %s", r->handler, r->filename);
+        return 500;
+    }
     return 0;
 }
 
