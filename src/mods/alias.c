@@ -67,7 +67,7 @@ static const char *set_place_alias(struct conf_cmd *cmd, const char *text)
         return "Alias must have two arguments when used globally";
     if (cmd->section->kind != SECTION_LOCATION)
         return conf_fault(cmd, "Alias cannot occur within <%s> section", names[cmd->section->kind]);
-    place->alias = expr_compile(cmd->arena, text, EXPR_STRING, vars_known, &error);
+    place->alias = vars_compile(cmd, text, EXPR_STRING, &error);
     if (!place->alias)
         return conf_fault(cmd, "Cannot parse alias expression '%s': %s", text, error);
     place->alias_fake = cmd->section->regex ? NULL : cmd->section->pattern;
@@ -110,7 +110,7 @@ static const char *set_place_redirect(struct conf_cmd *cmd, const char *text, in
     struct alias_place *place = place_part(cmd->place, &alias_module);
     const char *error = NULL;
 
-    place->redirect = text ? expr_compile(cmd->arena, text, EXPR_STRING, vars_known, &error) : NULL;
+    place->redirect = text ? vars_compile(cmd, text, EXPR_STRING, &error) : NULL;
     if (text && !place->redirect)
         return conf_fault(cmd, "Cannot parse redirect expression '%s': %s", text, error);
     place->redirect_status = status;

@@ -29,12 +29,9 @@ static const char *tidy_target(struct request *r, const char *target)
 
 static const char *evaluate(struct request *r, const struct expr *e, int ah, const char *what)
 {
-    struct expr_env env = { 0 };
     const char *error = NULL;
-    struct span text;
+    struct span text = vars_text(r, e, &error);
 
-    vars_env(r, &env);
-    text = expr_text(e, &env, &error);
     if (text.p)
         return arena_span(r->arena, text);
     REQUEST_LOG(r, LOG_ALIAS, LEVEL_ERROR, ah, "Can't evaluate %s expression: %s", what, error ? error : "");

@@ -26,6 +26,13 @@ static const char *set_env(struct conf_cmd *cmd, void *settings, int argc, char 
 {
     struct env_place *place = settings;
 
+    if (strchr(argv[0], '=')) {
+        const char *name = argv[0] + strspn(argv[0], "=");
+        size_t n = strcspn(name, "=");
+        conf_note(cmd, LEVEL_WARN, LOG_CORE, 10032,
+                  "Spurious usage of '=' in an environment variable name. '%s %.*s %s' expected instead?",
+                  cmd->row->name, (int)n, name, name + n + (name[n] == '='));
+    }
     put(cmd->arena, &place->set, argv[0], argc > 1 && argv[1] ? argv[1] : "");
     return NULL;
 }

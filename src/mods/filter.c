@@ -136,7 +136,7 @@ static const char *set_provider(struct conf_cmd *cmd, void *settings, int argc, 
     const char *fault = NULL;
 
     (void)argc;
-    p.match = expr_compile(cmd->arena, argv[2], 0, vars_known, &fault);
+    p.match = vars_compile(cmd, argv[2], 0, &fault);
     if (!p.match)
         return conf_fault(cmd, "Error parsing FilterProvider expression:%s", fault);
     return add_provider(cmd, settings, argv[0], &p);
@@ -297,14 +297,12 @@ static bool has_type(const struct provider *p, struct span type)
 
 static bool matches(struct request *r, const struct provider *p)
 {
-    struct expr_env env = { 0 };
     const char *error = NULL;
     int result;
 
     if (!p->match)
         return has_type(p, http_fields_get(&r->out, "Content-Type"));
-    vars_env(r, &env);
-    result = expr_true(p->match, &env, &error);
+    result = vars_true(r, p->match, NULL, &error);
     if (result < 0)
         REQUEST_LOG(r, LOG_FILTER, LEVEL_ERROR, 1379, "Error evaluating filter dispatch condition: %s",
                     error ? error : "");

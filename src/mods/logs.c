@@ -250,12 +250,9 @@ void logs_each_path(const struct snapshot *s, struct arena *a, struct vec *paths
 
 static bool condition_holds(const struct request *r, const struct expr *condition)
 {
-    struct expr_env env;
     const char *error = NULL;
-    int result;
+    int result = vars_holds(r, condition, NULL, &error);
 
-    vars_env(r, &env);
-    result = expr_true(condition, &env, &error);
     if (result < 0)
         REQUEST_LOG(r, LOG_LOG_CONFIG, LEVEL_WARN, 644, "Error evaluating log condition: %s", error);
     return result > 0;

@@ -509,6 +509,7 @@ vars_fn *vars_find_function(const char *name);
 const struct expr *vars_compile(struct conf_cmd *cmd, const char *text, unsigned flags, const char **fault);
 /* 1, 0, or -1 and *fault, which is in the log then. A condition's fields of the request go into the answer's Vary. m:
  * the captures of its last match; may be NULL. */
+int vars_holds(const struct request *r, const struct expr *e, struct regex_match *m, const char **fault); /* no Vary */
 int vars_true(struct request *r, const struct expr *e, struct regex_match *m, const char **fault);
 /* p NULL and *fault: logged too. The text may hold bytes of the client. */
 struct span vars_text(const struct request *r, const struct expr *e, const char **fault);

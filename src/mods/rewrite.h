@@ -56,11 +56,11 @@ enum rewrite_test {
 struct rewrite_cond {
     const struct rewrite_text *input;
     enum rewrite_test test;
-    char letter;         /* f d s l x */
-    const char *written; /* the pattern with its "!" and operator, for the log */
-    const char *pattern; /* without them */
-    struct regex *regex; /* TEST_REGEX */
-    struct expr *expr;   /* TEST_EXPR */
+    char letter;             /* f d s l x */
+    const char *written;     /* the pattern with its "!" and operator, for the log */
+    const char *pattern;     /* without them */
+    struct regex *regex;     /* TEST_REGEX */
+    const struct expr *expr; /* TEST_EXPR */
     bool no_case, negated, or_next, no_vary;
 };
 enum rewrite_flags {

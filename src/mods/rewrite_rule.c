@@ -318,7 +318,7 @@ static const char *compile_cond(struct conf_cmd *cmd, struct rewrite_cond *c)
                   c->pattern);
         c->no_case = false;
     }
-    if (c->test == TEST_EXPR && !(c->expr = expr_compile(cmd->arena, c->pattern, 0, vars_known, &error)))
+    if (c->test == TEST_EXPR && !(c->expr = vars_compile(cmd, c->pattern, 0, &error)))
         return conf_fault(cmd, "RewriteCond: cannot compile expression \"%s\" %s", c->pattern, error);
     if (c->test == TEST_REGEX &&
         !(c->regex = regex_compile(cmd->arena, c->pattern,

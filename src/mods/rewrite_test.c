@@ -107,16 +107,14 @@ static bool test_regex(struct rewriting *w, const struct rewrite_cond *c, const 
 
 static bool test_expr(struct rewriting *w, const struct rewrite_cond *c)
 {
-    struct expr_env env = { 0 };
+    struct regex_match m;
     const char *error = NULL;
-    int found;
+    int found = c->no_vary ? vars_holds(w->r, c->expr, &m, &error) : vars_true(w->r, c->expr, &m, &error);
 
-    vars_env(w->r, &env);
-    found = expr_true(c->expr, &env, &error);
     if (found < 0)
         REWRITE_LOG(w, 1, "RewriteCond: expr='%s' evaluation failed: %s", c->written, error);
     if (found > 0 && !c->negated)
-        w->cond_groups = env.match;
+        w->cond_groups = m;
     return found > 0;
 }
 

@@ -17,22 +17,31 @@ static void say_fault(const struct request *r, const struct expr *e, const char 
         REQUEST_LOG(r, LOG_CORE, LEVEL_ERROR, 0, "Evaluation of expression from %s failed: %s", expr_origin(e), fault);
 }
 
-int vars_true(struct request *r, const struct expr *e, struct regex_match *m, const char **fault)
+int vars_holds(const struct request *r, const struct expr *e, struct regex_match *m, const char **fault)
 {
-    struct http_fields read = { 0 };
     struct expr_env env;
     int result;
 
     vars_env(r, &env);
-    r->varies = &read;
     result = expr_true(e, &env, fault);
-    r->varies = NULL;
     say_fault(r, e, *fault);
-    if (result >= 0)
-        HTTP_EACH_FIELD(f, &read)
-    http_fields_merge(r->arena, &r->out, "Vary", f->value);
     if (m)
         *m = env.match;
+    return result;
+}
+
+int vars_true(struct request *r, const struct expr *e, struct regex_match *m, const char **fault)
+{
+    struct http_fields read = { 0 };
+    int result;
+
+    r->varies = &read;
+    result = vars_holds(r, e, m, fault);
+    r->varies = NULL;
+    if (result < 0)
+        return result;
+    HTTP_EACH_FIELD(f, &read)
+    http_fields_merge(r->arena, &r->out, "Vary", f->value);
     return result;
 }
 
