@@ -158,8 +158,6 @@ int core_walk(struct request *r, struct place_memo *memo, enum walk_stage stage)
         walk_target(r, &w);
     walk_locations(r, &w);
     r->place = place_merge(memo, r->arena, r->site, &w);
-    if (stage == WALK_LOCATION)
-        return 0;
     before = w.n;
     walk_conditions(r, &w);
     if (w.n != before)

@@ -5,7 +5,7 @@ import pytest
 
 from apache import HANDSHAKE, Pair, get
 
-MODULES = ["headers", "env", "setenvif", "ssl"]
+MODULES = ["headers", "env", "setenvif", "ssl", "alias", "rewrite"]
 EMPTY = "Content-Length: 0"
 
 
@@ -48,6 +48,12 @@ ErrorDocument 403 /b/page
 <Location /b/over>
 ProxyErrorOverride On
 </Location>
+Redirect 302 /redirected http://other.example/page
+Redirect gone /gone
+RewriteEngine On
+RewriteRule ^/rewritten http://other.example/page [R=301,L,E=V:rule]
+RewriteRule ^/forbidden - [F]
+DocumentRoot /etc
 """
 ASKED = [
     ("backend 200", get("/b/x", "X-Echo-Me: 1", "X-Echo-Me: 2", "X-Script: ok")),
@@ -63,6 +69,13 @@ ASKED = [
     ("own text", get("/said")),
     ("page of the backend", get("/shown")),
     ("own OPTIONS", get("/", method="OPTIONS")),
+    ("Redirect", get("/redirected")),
+    ("Redirect gone", get("/gone")),
+    ("rewritten", get("/rewritten")),
+    ("rewritten to 403", get("/forbidden")),
+    ("file", get("/debian_version")),
+    ("file not modified", get("/debian_version", "If-Modified-Since: Fri, 01 Jan 2100 00:00:00 GMT")),
+    ("no file", get("/no-such-file")),
     ("HEAD", get("/b/x", "X-Script: head", method="HEAD")),
 ]
 LINES = {
