@@ -162,10 +162,9 @@ enum step_result request_decide(struct exchange *ex, int status)
 
 static enum step_result take_client(struct exchange *ex)
 {
-    int status;
+    int status = headers_early(&ex->r);
 
     remoteip_take(&ex->r);
-    status = headers_early(&ex->r);
     return request_decide(ex, status ? status : setenvif_site(&ex->r));
 }
 
