@@ -15,11 +15,6 @@ static const char *compile(struct conf_cmd *cmd, struct alias *alias)
     return alias->regex ? NULL : "Regular expression could not be compiled.";
 }
 
-static bool is_redirect(int status)
-{
-    return status >= 300 && status < 400;
-}
-
 /* ---- Alias, AliasMatch ---- */
 
 static void warn_of_overlap(struct conf_cmd *cmd, const struct vec *aliases, const char *fake)
@@ -102,7 +97,7 @@ static enum first_word read_status(const char *word, int *status)
         *status = core_number(word);
     else if (!core_find_word(words, COUNT_OF(words), word, status))
         return OTHER;
-    return is_redirect(*status) ? REDIRECTS : ENDS;
+    return core_is_redirect(*status) ? REDIRECTS : ENDS;
 }
 
 static const char *set_place_redirect(struct conf_cmd *cmd, const char *text, int status)
@@ -136,7 +131,7 @@ static const char *add_to_list(struct conf_cmd *cmd, struct alias *alias)
 
 static const char *check_target(const struct alias *alias, bool match)
 {
-    if (!is_redirect(alias->status))
+    if (!core_is_redirect(alias->status))
         return alias->real ? "Redirect URL not valid for this status" : NULL;
     if (!alias->real)
         return "URL to redirect to is missing";

@@ -117,7 +117,7 @@ static int redirect(struct request *r, const struct vec *list, bool fixup)
         status = try_list(r, list, &target);
     if (status == FAILED)
         return 500;
-    if (status >= 300 && status < 400 && set_location(r, target, fixup) != 0)
+    if (core_is_redirect(status) && set_location(r, target, fixup) != 0)
         return 500;
     return status;
 }

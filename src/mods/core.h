@@ -29,6 +29,11 @@ conf_set_fn core_set_options, core_set_override, core_set_override_list, core_se
 void core_merge_etag(struct core_etag *under, const struct core_etag *over);
 struct stat;
 void files_take(struct resource *at, const struct stat *st);
+#define DIRECTORY_TYPE "httpd/unix-directory"
+static inline bool core_is_redirect(int status) /* ap_is_HTTP_REDIRECT */
+{
+    return status >= 300 && status < 400;
+}
 bool files_climb(const char *path); /* has a ".." segment */
 void core_merge_options(struct core_options *under, const struct core_options *over);
 

@@ -5,8 +5,7 @@
 
 #include <strings.h>
 
-#define DIRECTORY_TYPE "httpd/unix-directory"
-#define INDEX          "index.html"
+#define INDEX "index.html"
 
 enum { INDEX_UNSET = 1 /* httpd's REDIRECT_UNSET */ };
 struct dir_site {
@@ -20,11 +19,6 @@ struct dir_place {
     const char *fallback;
 };
 extern struct module dir_module;
-
-static bool is_redirect(int status)
-{
-    return status >= 300 && status < 400;
-}
 
 /* ---- rows ---- */
 
@@ -59,7 +53,7 @@ static const char *set_redirect(struct conf_cmd *cmd, void *settings, int argc, 
     if (argv[0][0] < '0' || argv[0][0] > '9')
         return "DirectoryIndexRedirect ON|OFF|permanent|temp|seeother|3xx";
     place->redirect = core_number(argv[0]);
-    return is_redirect(place->redirect) ? NULL : "DirectoryIndexRedirect only accepts values between 300 and 399";
+    return core_is_redirect(place->redirect) ? NULL : "DirectoryIndexRedirect only accepts values between 300 and 399";
 }
 
 /* ---- requests ---- */
@@ -118,7 +112,7 @@ static int go_to_index(struct request *r, const struct request *sub, const char 
 {
     int redirect = place_of(r)->redirect;
 
-    if (!is_redirect(redirect))
+    if (!core_is_redirect(redirect))
         return become(r, sub, path);
     http_fields_set(r->arena, &r->out, "Location", span_of(request_url(r, sub->uri)));
     return redirect;
@@ -144,7 +138,7 @@ static int find_index(struct request *r)
         struct request *sub = request_look_at(r, path);
         if (is_page(sub))
             return go_to_index(r, sub, path);
-        if (is_redirect(sub->status) || ((sub->status == 406 || sub->status == 401) && i + 1 == n)) {
+        if (core_is_redirect(sub->status) || ((sub->status == 406 || sub->status == 401) && i + 1 == n)) {
             take_fields(r, sub);
             return sub->status;
         }
@@ -193,7 +187,7 @@ static int fall_back(struct request *r)
     sub = request_look_at(r, path);
     if (is_page(sub))
         return become(r, sub, path);
-    if (is_redirect(sub->status))
+    if (core_is_redirect(sub->status))
         take_fields(r, sub);
     return sub->status == 404 || sub->status == 200 ? 0 : sub->status;
 }
@@ -216,11 +210,14 @@ int dir_fixup(struct request *r)
     return r->file.kind == RESOURCE_NONE && !r->handler ? fall_back(r) : 0;
 }
 
-static const char *joined_names(const struct request *r)
+/* Those that were looked for. */
+static const char *joined_names(const struct request *r, const struct dir_site *main)
 {
     const struct dir_place *place = place_of(r);
     const char *text = place->names_set ? "" : INDEX;
 
+    if (!main->loaded || r->uri[strlen(r->uri) - 1] != '/')
+        return "none";
     for (unsigned i = 0; i < place->names.n; i++)
         text = arena_concat(r->arena, text, i ? "," : "", place->names.items[i], NULL);
     return text;
@@ -238,7 +235,7 @@ int dir_answer(struct request *r, bool get)
         r, LOG_AUTOINDEX, LEVEL_ERROR, 1276,
         "Cannot serve directory %s: No matching DirectoryIndex (%s) found, and server-generated directory index "
         "forbidden by Options directive",
-        r->filename, joined_names(r));
+        r->filename, joined_names(r, main));
     return 403;
 }
 

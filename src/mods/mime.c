@@ -10,15 +10,9 @@
 #include <stdlib.h>
 #include <strings.h>
 
-#define DIRECTORY_TYPE "httpd/unix-directory"
-#define TYPES_CONFIG   "/etc/mime.types" /* Debian's */
+#define TYPES_CONFIG "/etc/mime.types" /* Debian's */
 
 /* ---- TypesConfig ---- */
-
-static void free_map(void *map)
-{
-    map_free(map);
-}
 
 static void read_line(struct arena *a, struct map *types, char *line)
 {
@@ -39,15 +33,17 @@ static void read_line(struct arena *a, struct map *types, char *line)
 const char *mime_load_types(struct snapshot_build *b)
 {
     struct mime_site *main = site_part(b->snapshot->main, &mime_module);
-    const char *path =
-        main->types_config ? conf_path(b->arena, b->snapshot->reading->root, main->types_config) : TYPES_CONFIG;
-    FILE *file = path ? fopen(path, "re") : NULL;
+    const struct conf_reading *reading = b->snapshot->reading;
+    const char *path = main->types_config ? conf_path(b->arena, reading->root, main->types_config) : TYPES_CONFIG;
+    FILE *file;
     char *line = NULL;
     size_t size = 0;
 
-    main->loaded = conf_module_present(b->snapshot->reading, "mime_module");
-    main->types = map_new(MAP_EXACT);
-    arena_on_free(b->arena, free_map, main->types);
+    main->loaded = conf_module_present(reading, "mime_module");
+    main->types = mime_map(b->arena);
+    if (!main->loaded || reading->options->load) /* nothing of the file system is to be touched */
+        return NULL;
+    file = path ? fopen(path, "re") : NULL;
     if (!file && main->types_config)
         return arena_printf(b->arena, "AH01597: could not open mime types config file %s.",
                             path ? path : main->types_config);

@@ -24,6 +24,7 @@ struct mime_place {
     int use_path_info;
 };
 extern struct module mime_module;
+struct map *mime_map(struct arena *a);                 /* an empty one, freed with the arena */
 const char *mime_load_types(struct snapshot_build *b); /* mime_types.c; NULL or the fault */
 
 #endif

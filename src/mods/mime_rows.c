@@ -20,7 +20,7 @@ static void free_map(void *map)
     map_free(map);
 }
 
-static struct map *new_map(struct arena *a)
+struct map *mime_map(struct arena *a)
 {
     struct map *map = map_new(MAP_EXACT);
 
@@ -37,7 +37,7 @@ static const char *add(struct conf_cmd *cmd, enum mime_kind kind, const char *va
     struct mime_extension *known;
 
     if (!place->extensions)
-        place->extensions = new_map(cmd->arena);
+        place->extensions = mime_map(cmd->arena);
     known = map_get(place->extensions, key);
     if (!known) {
         known = arena_alloc(cmd->arena, sizeof(*known));
@@ -151,7 +151,7 @@ static void merge_place(struct arena *a, void *merged, const void *base, const v
     m->extensions = b->extensions;
     if (!o->extensions && !(o->removals.n && b->extensions))
         return;
-    m->extensions = c.to = new_map(a);
+    m->extensions = c.to = mime_map(a);
     if (b->extensions)
         map_each(b->extensions, overlay, &c);
     if (o->extensions)

@@ -94,8 +94,10 @@ static struct span give_handler(const struct request *r, const char *name)
 
 static struct span give_content_type(const struct request *r, const char *name)
 {
+    struct span said = http_fields_get(&r->out, "Content-Type");
+
     (void)name;
-    return http_fields_get(&r->out, "Content-Type");
+    return said.p ? said : span_of(r->content_type);
 }
 
 static struct span give_request_id(const struct request *r, const char *name)
