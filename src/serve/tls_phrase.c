@@ -125,6 +125,13 @@ static int type_line(int tty, char *out, int size)
     return n > 0 && n < size ? n : -1;
 }
 
+/* TCSAFLUSH would wait for the terminal to take our words, however long it takes none. */
+static void set_terminal(const struct termios *how)
+{
+    tcflush(STDIN_FILENO, TCIFLUSH);
+    tcsetattr(STDIN_FILENO, TCSANOW, how);
+}
+
 static int ask_terminal(const struct tls_phrase_asking *a, const struct tls_key_question *q, char *out, int size)
 {
     struct termios before, quiet;
@@ -134,11 +141,11 @@ static int ask_terminal(const struct tls_phrase_asking *a, const struct tls_key_
         return -1;
     quiet = before;
     quiet.c_lflag &= ~(tcflag_t)(ECHO | ICANON | ISIG);
-    tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet); /* which forgets what was typed: before the question */
+    set_terminal(&quiet); /* before the question: what was typed is forgotten */
     fprintf(stderr, "Private key %s:%u (%s)\nEnter pass phrase / パスフレーズを入力してください:", a->name, q->index,
             q->file);
     n = type_line(STDIN_FILENO, out, size);
-    tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
+    set_terminal(&before);
     fputc('\n', stderr);
     return n;
 }

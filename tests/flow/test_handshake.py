@@ -274,7 +274,7 @@ def test_without_fallback_plain_requests_pass_the_ws_line_by(backend):
 
 def test_without_fallback_and_without_another_line_a_plain_request_is_404(backend):
     with Weir("ProxyWebsocketFallbackToProxyHttp Off\nProxyPass / ws://127.0.0.1:{backend}/", backend=backend) as weir:
-        assert weir.get("/").status == 404
+        assert weir.get("/no-such-file").status == 404
 
 
 def test_a_client_that_leaves_before_the_101_ends_the_backends_connection(backend):
