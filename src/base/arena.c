@@ -1,4 +1,4 @@
-/* Arenas: bytes that end together. Blocks of 4 KiB doubling to 64 KiB; what is big gets a block of its own.
+/* Arenas: bytes that end together. Blocks of 8 KiB doubling to 64 KiB; what is big gets a block of its own.
  * The first block comes from a small cache of the thread, so that an arena for each request costs no malloc. */
 #include "base.h"
 
@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 #define ARENA_MAGIC  0xa7e4a001u
-#define FIRST_BLOCK  ((size_t)4096)
+#define FIRST_BLOCK  ((size_t)8192) /* most requests need no second one */
 #define LARGEST      ((size_t)65536)
 #define BIG          ((size_t)16384) /* from here on a block of its own: growing for it would waste the current one */
 #define ALIGNMENT    _Alignof(max_align_t)

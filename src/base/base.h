@@ -47,6 +47,7 @@ bool span_eq(struct span a, struct span b);
 bool span_ieq(struct span a, struct span b); /* ASCII case ignored */
 bool span_ieq_str(struct span a, const char *b);
 bool span_istarts(struct span s, struct span prefix);
+bool span_has_control(struct span s); /* a byte below SP, HTAB too, or DEL */
 struct span span_trim(struct span s); /* SP and HTAB at both ends */
 /* Next element of a comma list (RFC 9110 5.6.1), trimmed, empty ones skipped; quotes respected. */
 bool span_next_token(struct span *rest, struct span *token);

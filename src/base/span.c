@@ -52,6 +52,25 @@ bool span_istarts(struct span s, struct span prefix)
     return ieq_bytes(s.p + i, prefix.p + i, prefix.n - i);
 }
 
+/* Eight bytes at a time: a borrow from below SP, or a zero where DEL was, shows in the top bits. */
+bool span_has_control(struct span s)
+{
+    const uint64_t ones = 0x0101010101010101u, tops = 0x8080808080808080u;
+    size_t i = 0;
+
+    for (; i + 8 <= s.n; i += 8) {
+        uint64_t w, del;
+        memcpy(&w, s.p + i, 8);
+        del = w ^ ones * 0x7f;
+        if ((((w - ones * ' ') & ~w) | ((del - ones) & ~del)) & tops)
+            return true;
+    }
+    for (; i < s.n; i++)
+        if ((unsigned char)s.p[i] < ' ' || s.p[i] == 0x7f)
+            return true;
+    return false;
+}
+
 size_t span_put_number(char *out, uint64_t value, unsigned base)
 {
     char digits[20];

@@ -5,7 +5,7 @@
 static struct http_field *next_named(const struct http_fields *f, struct span name, unsigned from)
 {
     for (unsigned i = from; i < f->n; i++)
-        if (f->items[i].name.p && span_ieq(f->items[i].name, name))
+        if (f->items[i].name.n == name.n && f->items[i].name.p && span_ieq(f->items[i].name, name))
             return &f->items[i];
     return NULL;
 }
@@ -34,16 +34,9 @@ void http_fields_add(struct arena *a, struct http_fields *f, struct span name, s
     f->items[f->n++] = (struct http_field){ name, value };
 }
 
-struct http_field *http_fields_find(const struct http_fields *f, const char *name)
+struct http_field *http_fields_named(const struct http_fields *f, struct span name)
 {
-    return next_named(f, span_of(name), 0);
-}
-
-struct span http_fields_get(const struct http_fields *f, const char *name)
-{
-    struct http_field *item = http_fields_find(f, name);
-
-    return item ? item->value : (struct span){ NULL, 0 };
+    return next_named(f, name, 0);
 }
 
 static struct span join_two(struct arena *a, struct span left, struct span right)
@@ -149,9 +142,18 @@ void http_fields_copy(struct arena *a, struct http_fields *to, const struct http
     }
 }
 
+void http_fields_share(struct arena *a, struct http_fields *to, const struct http_fields *from)
+{
+    to->cap = from->n + 8; /* and what an edit adds */
+    to->items = arena_alloc(a, to->cap * sizeof(*to->items));
+    to->n = from->n;
+    if (from->n)
+        memcpy(to->items, from->items, from->n * sizeof(*to->items));
+}
+
 static bool is_one_line(struct span s)
 {
-    return s.n == 0 || (!memchr(s.p, '\n', s.n) && !memchr(s.p, '\r', s.n) && !memchr(s.p, '\0', s.n));
+    return !span_has_control(s) || (!memchr(s.p, '\n', s.n) && !memchr(s.p, '\r', s.n) && !memchr(s.p, '\0', s.n));
 }
 
 void http_field_write(struct buf *out, struct span name, struct span value)

@@ -16,8 +16,16 @@ struct http_fields {
 };
 void http_fields_add(struct arena *a, struct http_fields *f, struct span name, struct span value);
 /* First field of that name (case ignored), or NULL. */
-struct http_field *http_fields_find(const struct http_fields *f, const char *name);
-struct span http_fields_get(const struct http_fields *f, const char *name); /* {NULL, 0} when absent */
+struct http_field *http_fields_named(const struct http_fields *f, struct span name);
+static inline struct http_field *http_fields_find(const struct http_fields *f, const char *name)
+{
+    return http_fields_named(f, span_of(name));
+}
+static inline struct span http_fields_get(const struct http_fields *f, const char *name) /* {NULL, 0} when absent */
+{
+    struct http_field *item = http_fields_named(f, span_of(name));
+    return item ? item->value : (struct span){ NULL, 0 };
+}
 /* All values of that name joined by ", " as apr_table merges them; {NULL, 0} when absent. */
 struct span http_fields_join(struct arena *a, const struct http_fields *f, const char *name);
 void http_fields_set(struct arena *a, struct http_fields *f, const char *name, struct span value);   /* replace all */
@@ -26,6 +34,8 @@ unsigned http_fields_remove(struct http_fields *f, const char *name);
 /* Does any line of that name hold the token (comma lists, case ignored)? */
 bool http_fields_has_token(const struct http_fields *f, const char *name, const char *token);
 void http_fields_copy(struct arena *a, struct http_fields *to, const struct http_fields *from);
+/* A list of its own, to be edited, of the same bytes. */
+void http_fields_share(struct arena *a, struct http_fields *to, const struct http_fields *from);
 /* "name: value" and CRLF; nothing when either holds CR, LF or NUL: the last gate against a head that is split. */
 void http_field_write(struct buf *out, struct span name, struct span value);
 #define HTTP_EACH_FIELD(f, fields)                                                                                     \

@@ -1,7 +1,6 @@
 /* Reason phrases, methods, dates, tokens (RFC 9110 sections 9, 15 and 5.6; httpd's http_protocol.c). */
 #include "bytes.h"
 #include "http.h"
-#include <stdio.h>
 #include <time.h>
 
 static const struct {
@@ -101,21 +100,37 @@ bool http_is_token(struct span s)
     return s.n > 0;
 }
 
-size_t http_date(int64_t seconds, char out[32])
+static char *put_two(char *out, int n)
 {
-    static const char days[7][4] = { "Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat" };
-    static const char months[12][4] = { "Jan", "Feb", "Mar", "Apr", "May", "Jun",
-                                        "Jul", "Aug", "Sep", "Oct", "Nov", "Dec" };
-    const int64_t last = 253402300799;       /* the end of year 9999: four digits are all the form has */
-    static _Thread_local time_t cached = -1; /* most answers of a second carry the same date */
-    static _Thread_local char text[80];      /* what a compiler thinks it may take */
-    time_t when = (time_t)(seconds < 0 ? 0 : seconds > last ? last : seconds);
+    *out++ = (char)('0' + n / 10);
+    *out++ = (char)('0' + n % 10);
+    return out;
+}
+
+static void write_date(time_t when, char *out)
+{
+    static const char days[7][6] = { "Sun, ", "Mon, ", "Tue, ", "Wed, ", "Thu, ", "Fri, ", "Sat, " };
+    static const char months[12][6] = { " Jan ", " Feb ", " Mar ", " Apr ", " May ", " Jun ",
+                                        " Jul ", " Aug ", " Sep ", " Oct ", " Nov ", " Dec " };
     struct tm tm;
 
+    ASSERT(gmtime_r(&when, &tm));
+    out = stpcpy(put_two(stpcpy(out, days[tm.tm_wday]), tm.tm_mday), months[tm.tm_mon]);
+    out = stpcpy(put_two(put_two(out, (tm.tm_year + 1900) / 100), tm.tm_year % 100), " ");
+    out = stpcpy(put_two(out, tm.tm_hour), ":");
+    out = stpcpy(put_two(out, tm.tm_min), ":");
+    stpcpy(put_two(out, tm.tm_sec), " GMT");
+}
+
+size_t http_date(int64_t seconds, char out[32])
+{
+    const int64_t last = 253402300799;       /* the end of year 9999: four digits are all the form has */
+    static _Thread_local time_t cached = -1; /* most dates are of this second */
+    static _Thread_local char text[32];
+    time_t when = (time_t)(seconds < 0 ? 0 : seconds > last ? last : seconds);
+
     if (when != cached) {
-        ASSERT(gmtime_r(&when, &tm));
-        snprintf(text, sizeof(text), "%s, %02d %s %04d %02d:%02d:%02d GMT", days[tm.tm_wday], tm.tm_mday,
-                 months[tm.tm_mon], tm.tm_year + 1900, tm.tm_hour, tm.tm_min, tm.tm_sec);
+        write_date(when, text);
         cached = when;
     }
     memcpy(out, text, HTTP_DATE_LENGTH + 1);

@@ -464,29 +464,34 @@ int headers_error(struct request *r)
 
 static bool is_value(struct span s)
 {
+    if (!span_has_control(s))
+        return true;
     for (size_t i = 0; i < s.n; i++)
         if (((unsigned char)s.p[i] < ' ' && s.p[i] != '\t') || s.p[i] == 0x7f)
             return false;
     return true;
 }
 
+static void refuse_field(const struct request *r, const struct http_field *f)
+{
+    const char *name = http_escape_log(r->arena, f->name);
+
+    if (f->name.n == 0)
+        REQUEST_LOG(r, LOG_HTTP, LEVEL_ERROR, 2428, "Empty response header name, aborting request");
+    else if (!http_is_token(f->name))
+        REQUEST_LOG(r, LOG_HTTP, LEVEL_ERROR, 2429,
+                    "Response header name '%s' contains invalid characters, aborting request", name);
+    else
+        REQUEST_LOG(r, LOG_HTTP, LEVEL_ERROR, 2430,
+                    "Response header '%s' value of '%s' contains invalid characters, aborting request", name,
+                    http_escape_log(r->arena, f->value));
+}
+
 static bool sound(const struct request *r, const struct http_fields *fields)
 {
     HTTP_EACH_FIELD(f, fields)
-    {
-        const char *name = http_escape_log(r->arena, f->name);
-
-        if (f->name.n == 0)
-            REQUEST_LOG(r, LOG_HTTP, LEVEL_ERROR, 2428, "Empty response header name, aborting request");
-        else if (!http_is_token(f->name))
-            REQUEST_LOG(r, LOG_HTTP, LEVEL_ERROR, 2429,
-                        "Response header name '%s' contains invalid characters, aborting request", name);
-        else if (!is_value(f->value))
-            REQUEST_LOG(r, LOG_HTTP, LEVEL_ERROR, 2430,
-                        "Response header '%s' value of '%s' contains invalid characters, aborting request", name,
-                        http_escape_log(r->arena, f->value));
-        else
-            continue;
+    if (!http_is_token(f->name) || !is_value(f->value)) {
+        refuse_field(r, f);
         return false;
     }
     return true;

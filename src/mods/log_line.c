@@ -79,7 +79,7 @@ static void put_string(struct line *l, const char *s)
 
 static void put_number(struct buf *out, uint64_t n)
 {
-    buf_printf(out, "%llu", (unsigned long long)n);
+    buf_add_number(out, n);
 }
 
 /* ---- time ------------------------------------------------------------------------------------------------------- */
@@ -124,9 +124,9 @@ static void put_time(struct buf *out, enum log_time_form form, const char *patte
     switch (form) {
     case TIME_CLF: put_clf_time(out, seconds); break;
     case TIME_STRFTIME: put_strftime(out, pattern, seconds); break;
-    case TIME_SEC: buf_printf(out, "%lld", seconds); break;
-    case TIME_MSEC: buf_printf(out, "%lld", (long long)us / 1000); break;
-    case TIME_USEC: buf_printf(out, "%lld", (long long)us); break;
+    case TIME_SEC: put_number(out, (uint64_t)seconds); break;
+    case TIME_MSEC: put_number(out, (uint64_t)us / 1000); break;
+    case TIME_USEC: put_number(out, (uint64_t)us); break;
     case TIME_MSEC_FRAC: buf_printf(out, "%03lld", fraction / 1000); break;
     case TIME_USEC_FRAC: buf_printf(out, "%06lld", fraction); break;
     }
@@ -240,7 +240,10 @@ static void put_protocol(struct line *l)
 {
     int version = l->r->head.version ? l->r->head.version : 10; /* what could not be read */
 
-    buf_printf(l->out, "HTTP/%d.%d", version / 10, version % 10);
+    buf_adds(l->out, "HTTP/");
+    put_number(l->out, (uint64_t)version / 10);
+    buf_adds(l->out, ".");
+    put_number(l->out, (uint64_t)version % 10);
 }
 
 /* Of a request that was refused before its path was made: as it was sent. */

@@ -106,7 +106,9 @@ static const char *choose_host(struct request *r, struct span sent)
     bool v6 = strchr(t->host, ':') != NULL;
 
     if (!proxy_place_of(r->place)->preserve_host) {
-        const char *port = t->port_written && t->port != 80 ? arena_printf(r->arena, ":%d", t->port) : "";
+        char port[24] = "";
+        if (t->port_written && t->port != 80)
+            port[1 + span_put_number(port + 1, (uint64_t)t->port, 10)] = '\0', port[0] = ':';
         return arena_concat(r->arena, v6 ? "[" : "", t->host, v6 ? "]" : "", port, NULL);
     }
     if (sent.p)
@@ -196,7 +198,7 @@ int proxy_build_head(struct request *r, const struct http_body *body, bool reuse
     ASSERT(body->framing != HTTP_CHUNKED || !force10);
     if (status)
         return status;
-    http_fields_copy(r->arena, &fields, &r->head.fields);
+    http_fields_share(r->arena, &fields, &r->head.fields);
     edit_fields(r, &fields, body->framing == HTTP_CHUNKED || (body->framing == HTTP_LENGTH && body->left), force10);
     buf_add(out, r->head.method.p, r->head.method.n);
     buf_add(out, " ", 1);
@@ -214,14 +216,26 @@ int proxy_build_head(struct request *r, const struct http_body *body, bool reuse
 
 /* ---- from the backend --------------------------------------------------------------------------- */
 
+/* In the form of today already, weekday and all: nearly every date is. */
+static bool is_of_today(struct span value)
+{
+    char again[32];
+
+    return value.n == HTTP_DATE_LENGTH && http_date(http_parse_date(value), again) == value.n &&
+           memcmp(value.p, again, value.n) == 0;
+}
+
 /* A date in an obsolete form becomes one of today's (RFC 9110 5.6.7); what is no date stays. */
 static struct span renew_date(struct arena *a, struct span value)
 {
     static const char *const forms[] = { "%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT",
                                          "%a %b %d %H:%M:%S %Y" };
-    const char *text = arena_span(a, value);
+    const char *text;
     char fresh[32];
 
+    if (is_of_today(value))
+        return value;
+    text = arena_span(a, value);
     for (unsigned i = 0; i < COUNT_OF(forms); i++) {
         struct tm tm = { 0 };
         const char *end = strptime(text, forms[i], &tm);
@@ -235,18 +249,22 @@ static struct span renew_date(struct arena *a, struct span value)
 
 enum edit { EDIT_DATE, EDIT_URL, EDIT_COOKIE };
 static const struct {
-    const char *name;
+    struct span name;
     enum edit edit;
 } edits[] = {
-    { "Date", EDIT_DATE },       { "Expires", EDIT_DATE },         { "Last-Modified", EDIT_DATE },
-    { "Location", EDIT_URL },    { "Content-Location", EDIT_URL }, { "URI", EDIT_URL },
-    { "Destination", EDIT_URL }, { "Set-Cookie", EDIT_COOKIE },
+#define EDIT(name, what)                                                                                               \
+    {                                                                                                                  \
+        { name, sizeof(name) - 1 }, what                                                                               \
+    }
+    EDIT("Date", EDIT_DATE),       EDIT("Expires", EDIT_DATE),         EDIT("Last-Modified", EDIT_DATE),
+    EDIT("Location", EDIT_URL),    EDIT("Content-Location", EDIT_URL), EDIT("URI", EDIT_URL),
+    EDIT("Destination", EDIT_URL), EDIT("Set-Cookie", EDIT_COOKIE),
 };
 
 static struct span edit_value(const struct request *r, const struct http_field *f)
 {
     for (unsigned i = 0; i < COUNT_OF(edits); i++) {
-        if (!span_ieq_str(f->name, edits[i].name))
+        if (!span_ieq(f->name, edits[i].name))
             continue;
         if (edits[i].edit == EDIT_DATE)
             return renew_date(r->arena, f->value);

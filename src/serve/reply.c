@@ -166,15 +166,23 @@ static void add_connection(struct exchange *ex, struct buf *out)
     const char *ours = ex->keep ? (asked ? "Keep-Alive" : "") : "close";
 
     if (ex->keep && asked) {
-        buf_printf(out, "Keep-Alive: timeout=%d", (int)(core->keepalive_timeout_us / 1000000));
-        if (core->max_keepalive)
-            buf_printf(out, ", max=%d", core->max_keepalive - (int)ex->r.peer->served);
+        buf_adds(out, "Keep-Alive: timeout=");
+        buf_add_number(out, (uint64_t)core->keepalive_timeout_us / 1000000);
+        if (core->max_keepalive) {
+            buf_adds(out, ", max=");
+            buf_add_number(out, (unsigned)core->max_keepalive - ex->r.peer->served);
+        }
         buf_adds(out, "\r\n");
     }
     if (!ex->keep && span_has_token(said, SPAN("close")))
         ours = "";
-    if (said.n || *ours)
-        buf_printf(out, "Connection: %.*s%s%s\r\n", (int)said.n, said.p, said.n && *ours ? ", " : "", ours);
+    if (said.n || *ours) {
+        buf_adds(out, "Connection: ");
+        buf_add(out, said.p, said.n);
+        buf_adds(out, said.n && *ours ? ", " : "");
+        buf_adds(out, ours);
+        buf_adds(out, "\r\n");
+    }
 }
 
 /* basic_http_header_check: what the client may be answered in, and what the status line says. */
@@ -203,8 +211,12 @@ static struct version choose_version(struct request *r)
 static void add_status_line(struct exchange *ex, struct buf *out, int version)
 {
     const struct request *r = &ex->r;
-    buf_printf(out, "HTTP/%d.%d %d %s\r\n", version / 10, version % 10, r->status,
-               r->reason ? r->reason : http_reason(r->status));
+
+    buf_adds(out, version == 10 ? "HTTP/1.0 " : "HTTP/1.1 ");
+    buf_add_number(out, (unsigned)r->status);
+    buf_adds(out, " ");
+    buf_adds(out, r->reason ? r->reason : http_reason(r->status));
+    buf_adds(out, "\r\n");
 }
 
 static bool keeps_at(const struct exchange *ex, int version)

@@ -18,6 +18,12 @@ struct epoch {
     struct snapshot *snapshot;
     struct tls_sites *tls;
     struct place_memo *memo;
+    struct origin_memo { /* upstream.c: found last for this ProxyPass */
+        const struct proxy_worker *worker;
+        const char *source;
+        struct origin *origin;
+        unsigned freed; /* the worker's count when it was noted */
+    } origins[16];
     struct worker *worker;
     unsigned users; /* exchanges, and one while it is the current one */
 };
@@ -48,6 +54,7 @@ struct worker {
     struct tunnels *tunnels;
     struct epoch *epoch;       /* the current one */
     struct map *origins;       /* key -> struct origin */
+    unsigned origins_freed;    /* so far */
     struct link clients;       /* struct client by link */
     struct link listeners;     /* struct listener by link */
     struct timer accept_pause; /* descriptors ran out */

@@ -52,16 +52,40 @@ static struct origin *new_origin(struct loop *l, const struct proxy_target *t, c
     return o;
 }
 
-struct origin *origin_of(struct exchange *ex)
+static struct origin *find_origin(struct exchange *ex)
 {
-    const struct proxy_target *t = ex->r.proxy;
     char *key = origin_key(ex);
     struct origin *o = map_get(ex->worker->origins, key);
 
     if (!o) {
-        o = new_origin(ex->worker->loop, t, key);
+        o = new_origin(ex->worker->loop, ex->r.proxy, key);
         map_set(ex->worker->origins, key, o);
     }
+    return o;
+}
+
+static bool leads_there(const struct origin *o, const struct proxy_target *t)
+{
+    bool same_path =
+        o->unix_path && t->unix_path ? strcmp(o->unix_path, t->unix_path) == 0 : o->unix_path == t->unix_path;
+
+    return o->port == t->port && same_path && strcmp(o->host, t->host) == 0;
+}
+
+/* Without TLS an address, a ProxyPass and a ProxySourceAddress are all that the key is made of: what was found for them
+ * last is found again. */
+struct origin *origin_of(struct exchange *ex)
+{
+    const struct proxy_target *t = ex->r.proxy;
+    const char *source = proxy_site_of(ex->r.site)->source_address;
+    struct origin_memo *m = &ex->epoch->origins[(uintptr_t)t->worker / 64 % COUNT_OF(ex->epoch->origins)];
+    struct origin *o = m->origin;
+
+    if (t->tls || !o || m->worker != t->worker || m->source != source || m->freed != ex->worker->origins_freed ||
+        !leads_there(o, t))
+        o = find_origin(ex);
+    if (!t->tls)
+        *m = (struct origin_memo){ t->worker, source, o, ex->worker->origins_freed };
     o->used_ms = loop_now(ex->worker->loop);
     return o;
 }
@@ -72,6 +96,7 @@ static void free_origin(struct worker *w, struct origin *o)
     if (o->sessions)
         tls_session_cache_free(o->sessions);
     map_remove(w->origins, o->key);
+    w->origins_freed++;
     free(o->key);
     free(o->host);
     free(o->unix_path);

@@ -7,6 +7,7 @@ bound; who has a reason to make it dearer raises it and says so.
 """
 import collections
 import glob
+import os
 import re
 import shutil
 import subprocess
@@ -147,7 +148,7 @@ def run(meter, pairs, counted=None):
         tls = spare.port
         spare.close()
         with Weir(CONFIG, backend=backend, tls=tls, cert=leaf.cert, key=leaf.key, start=False) as weir:
-            weir.prefix = ("taskset 1 " + meter.command + weir.dir + "/count").split(" ")
+            weir.prefix = ("taskset -c %d %s%s/count" % (min(os.sched_getaffinity(0)), meter.command, weir.dir)).split(" ")
             weir.start()
             load = Load(weir, backend, ca)
             for kind in BOUNDS:

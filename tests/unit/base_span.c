@@ -35,6 +35,18 @@ static void a_prefix_may_not_be_longer_than_the_text(void **state)
     assert_false(span_istarts(SPAN("ws"), SPAN("ws:")));
 }
 
+static void a_control_is_seen_wherever_it_stands(void **state)
+{
+    (void)state;
+    for (unsigned at = 0; at < 19; at++)
+        for (unsigned c = 0; c < 256; c++) {
+            char text[20] = " ~\x80\xffvalue of x size";
+            text[at] = (char)c;
+            assert_int_equal(span_has_control((struct span){ text, 19 }), c < ' ' || c == 0x7f);
+        }
+    assert_false(span_has_control((struct span){ NULL, 0 }));
+}
+
 static void only_blanks_are_trimmed(void **state)
 {
     (void)state;
@@ -113,6 +125,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(case_is_ascii_only),
         cmocka_unit_test(a_prefix_may_not_be_longer_than_the_text),
+        cmocka_unit_test(a_control_is_seen_wherever_it_stands),
         cmocka_unit_test(only_blanks_are_trimmed),
         cmocka_unit_test(a_list_skips_what_is_empty),
         cmocka_unit_test(a_quoted_comma_divides_nothing),

@@ -55,6 +55,25 @@ static void duplicates_join_like_apr_table_merge(void **state)
     arena_free(a);
 }
 
+static void shared_fields_are_edited_apart(void **state)
+{
+    struct arena *a = arena_new();
+    struct http_fields f = three_colours(a), shared = { 0 };
+
+    (void)state;
+    http_fields_share(a, &shared, &f);
+    http_fields_remove(&shared, "Shape");
+    http_fields_set(a, &shared, "Colour", SPAN("black"));
+    for (unsigned i = 0; i < 20; i++)
+        http_fields_add(a, &shared, SPAN("More"), SPAN("x"));
+    assert_span(http_fields_get(&shared, "Colour"), "black");
+    assert_null(http_fields_get(&shared, "Shape").p);
+    assert_span(http_fields_join(a, &f, "Colour"), "red, green, blue, ");
+    assert_span(http_fields_get(&f, "Shape"), "round");
+    assert_null(http_fields_get(&f, "More").p);
+    arena_free(a);
+}
+
 static void set_replaces_all_in_the_first_place(void **state)
 {
     struct arena *a = arena_new();
@@ -128,6 +147,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_ignore_case_and_keep_it),
         cmocka_unit_test(duplicates_join_like_apr_table_merge),
+        cmocka_unit_test(shared_fields_are_edited_apart),
         cmocka_unit_test(set_replaces_all_in_the_first_place),
         cmocka_unit_test(removed_fields_are_gone_and_the_rest_stays),
         cmocka_unit_test(tokens_are_found_on_any_line),
