@@ -18,6 +18,11 @@ test:
 soak: all
 	/usr/bin/python3 tests/soak/soak.py --weir '$(CURDIR)/build/weir' --tunnels 2000 --reloads 100
 
+# BENCH_ARGS='--quick', 'nginx haproxy', …: bench/bench.py --help
+bench: all
+	@scripts/deps bench
+	/usr/bin/python3 -B bench/bench.py $(BENCH_ARGS)
+
 fuzz:
 	@scripts/fuzz $(FUZZ_SECONDS)
 
@@ -34,4 +39,4 @@ fmt:
 clean:
 	rm -rf build
 
-.PHONY: all demo test soak fuzz install deps fmt clean
+.PHONY: all demo test soak bench fuzz install deps fmt clean
