@@ -389,6 +389,19 @@ static void end_server(struct server *s)
     close(s->done_fd);
 }
 
+/* A start that failed: no thread runs yet. */
+static void abandon(struct server *s)
+{
+    renewal_free(s->renewal);
+    tls_warnings_free(s->warnings);
+    if (s->tls)
+        tls_sites_drop(s->tls);
+    log_main = (struct log_target){ .levels = log_main.levels };
+    snapshot_drop(s->snapshot);
+    free(s->pid_file);
+    close(s->done_fd);
+}
+
 /* ---- all of it ---- */
 
 static bool begin(struct server *s, enum serve_mode mode)
@@ -437,8 +450,7 @@ int serve_run(const struct conf_options *o, struct snapshot *snapshot, enum serv
     signals = take_signals();
     s.done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (!begin(&s, mode)) {
-        renewal_free(s.renewal);
-        tls_warnings_free(s.warnings);
+        abandon(&s);
         say_ready(ready_fd, 1);
         return 1;
     }
