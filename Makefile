@@ -2,11 +2,12 @@
 PREFIX  ?= /usr/local
 DESTDIR ?=
 FUZZ_SECONDS ?= 60
+targets = weir
 
 all:
 	@scripts/deps build
 	@cmake --preset release >build/configure.log || { cat build/configure.log; exit 1; }
-	@cmake --build build/release
+	@cmake --build build/release --target $(targets)
 	@ln -sfn release/weir build/weir
 
 demo: all
@@ -19,6 +20,7 @@ soak: all
 	/usr/bin/python3 tests/soak/soak.py --weir '$(CURDIR)/build/weir' --tunnels 2000 --reloads 100
 
 # BENCH_ARGS='--quick', 'nginx haproxy', …: bench/bench.py --help
+bench: targets += bench-load bench-backend
 bench: all
 	@scripts/deps bench
 	/usr/bin/python3 -B bench/bench.py $(BENCH_ARGS)
