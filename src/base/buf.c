@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define SMALLEST 256
+#define SMALLEST 1024 /* a head fits, and malloc hands it out at once */
 
 /* Only when enough was consumed to pay for it: else a slow reader of a long queue makes each append a copy of all. */
 static void move_down(struct buf *b)

@@ -52,23 +52,30 @@ bool span_istarts(struct span s, struct span prefix)
     return ieq_bytes(s.p + i, prefix.p + i, prefix.n - i);
 }
 
-/* Eight bytes at a time: a borrow from below SP, or a zero where DEL was, shows in the top bits. */
-bool span_has_control(struct span s)
+/* A borrow from below SP, or a zero where DEL was, shows in the top bits. */
+static bool word_has_control(const char *p)
 {
     const uint64_t ones = 0x0101010101010101u, tops = 0x8080808080808080u;
-    size_t i = 0;
+    uint64_t w, del;
 
-    for (; i + 8 <= s.n; i += 8) {
-        uint64_t w, del;
-        memcpy(&w, s.p + i, 8);
-        del = w ^ ones * 0x7f;
-        if ((((w - ones * ' ') & ~w) | ((del - ones) & ~del)) & tops)
-            return true;
+    memcpy(&w, p, 8);
+    del = w ^ ones * 0x7f;
+    return (((w - ones * ' ') & ~w) | ((del - ones) & ~del)) & tops;
+}
+
+/* Eight bytes at a time; the last eight overlap those before. */
+bool span_has_control(struct span s)
+{
+    if (s.n < 8) {
+        for (size_t i = 0; i < s.n; i++)
+            if ((unsigned char)s.p[i] < ' ' || s.p[i] == 0x7f)
+                return true;
+        return false;
     }
-    for (; i < s.n; i++)
-        if ((unsigned char)s.p[i] < ' ' || s.p[i] == 0x7f)
+    for (size_t i = 0; i + 8 < s.n; i += 8)
+        if (word_has_control(s.p + i))
             return true;
-    return false;
+    return word_has_control(s.p + s.n - 8);
 }
 
 size_t span_put_number(char *out, uint64_t value, unsigned base)

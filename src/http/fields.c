@@ -2,8 +2,16 @@
  * so that pointers to others stay good. */
 #include "http.h"
 
+/* Names that differ in case alone have the same. */
+static uint64_t tag_of(struct span name)
+{
+    return 1ull << ((name.n * 7 + (name.n ? (unsigned char)*name.p | 0x20u : 0)) % 64);
+}
+
 static struct http_field *next_named(const struct http_fields *f, struct span name, unsigned from)
 {
+    if (!(f->tags & tag_of(name)))
+        return NULL;
     for (unsigned i = from; i < f->n; i++)
         if (f->items[i].name.n == name.n && f->items[i].name.p && span_ieq(f->items[i].name, name))
             return &f->items[i];
@@ -32,6 +40,7 @@ void http_fields_add(struct arena *a, struct http_fields *f, struct span name, s
     if (f->n == f->cap)
         grow(a, f);
     f->items[f->n++] = (struct http_field){ name, value };
+    f->tags |= tag_of(name);
 }
 
 struct http_field *http_fields_named(const struct http_fields *f, struct span name)
@@ -116,18 +125,17 @@ void http_fields_merge(struct arena *a, struct http_fields *f, const char *name,
         http_fields_add(a, f, span_of(name), value);
 }
 
-unsigned http_fields_remove(struct http_fields *f, const char *name)
+unsigned http_fields_remove_named(struct http_fields *f, struct span name)
 {
-    return remove_from(f, span_of(name), 0);
+    return remove_from(f, name, 0);
 }
 
-bool http_fields_has_token(const struct http_fields *f, const char *name, const char *token)
+bool http_fields_token_named(const struct http_fields *f, struct span name, struct span token)
 {
-    struct span wanted = span_of(name);
-    struct http_field *item = next_named(f, wanted, 0);
+    struct http_field *item = next_named(f, name, 0);
 
-    while (item && !span_has_token(item->value, span_of(token)))
-        item = next_named(f, wanted, after(f, item));
+    while (item && !span_has_token(item->value, token))
+        item = next_named(f, name, after(f, item));
     return item != NULL;
 }
 
@@ -147,26 +155,29 @@ void http_fields_share(struct arena *a, struct http_fields *to, const struct htt
     to->cap = from->n + 8; /* and what an edit adds */
     to->items = arena_alloc(a, to->cap * sizeof(*to->items));
     to->n = from->n;
+    to->tags = from->tags;
     if (from->n)
         memcpy(to->items, from->items, from->n * sizeof(*to->items));
 }
 
-static bool is_one_line(struct span s)
+static bool is_one_line(const char *p, size_t n)
 {
-    return !span_has_control(s) || (!memchr(s.p, '\n', s.n) && !memchr(s.p, '\r', s.n) && !memchr(s.p, '\0', s.n));
+    return !span_has_control((struct span){ p, n }) ||
+           (!memchr(p, '\n', n) && !memchr(p, '\r', n) && !memchr(p, '\0', n));
 }
 
 void http_field_write(struct buf *out, struct span name, struct span value)
 {
-    char *p;
+    size_t n = name.n + 2 + value.n;
+    char *line = buf_reserve(out, n + 2), *p = line;
 
-    if (!is_one_line(name) || !is_one_line(value))
-        return;
-    p = buf_reserve(out, name.n + value.n + 4);
-    p = (char *)memcpy(p, name.p, name.n) + name.n;
+    if (name.n)
+        p = (char *)memcpy(p, name.p, name.n) + name.n;
     p = (char *)memcpy(p, ": ", 2) + 2;
     if (value.n)
         p = (char *)memcpy(p, value.p, value.n) + value.n;
+    if (!is_one_line(line, n))
+        return;
     memcpy(p, "\r\n", 2);
-    out->end += name.n + value.n + 4;
+    out->end += n + 2;
 }

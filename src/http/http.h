@@ -5,7 +5,8 @@
 #include "base.h"
 
 /* ---- fields: an ordered multimap, names and bytes kept as they came ------------------------
- * Names and values are borrowed: they live at least as long as the arena, or in it. */
+ * Names and values are borrowed: they live at least as long as the arena, or in it. What takes a name as text is
+ * inline, so that the length of a constant costs nothing. */
 
 struct http_field {
     struct span name, value; /* value trimmed of OWS; name.p NULL when removed */
@@ -13,6 +14,7 @@ struct http_field {
 struct http_fields {
     struct http_field *items; /* in the arena */
     unsigned n, cap;
+    uint64_t tags; /* a bit for each name's length and first letter: most names that are looked for are not there */
 };
 void http_fields_add(struct arena *a, struct http_fields *f, struct span name, struct span value);
 /* First field of that name (case ignored), or NULL. */
@@ -30,9 +32,17 @@ static inline struct span http_fields_get(const struct http_fields *f, const cha
 struct span http_fields_join(struct arena *a, const struct http_fields *f, const char *name);
 void http_fields_set(struct arena *a, struct http_fields *f, const char *name, struct span value);   /* replace all */
 void http_fields_merge(struct arena *a, struct http_fields *f, const char *name, struct span value); /* "old, value" */
-unsigned http_fields_remove(struct http_fields *f, const char *name);
+unsigned http_fields_remove_named(struct http_fields *f, struct span name);
+static inline unsigned http_fields_remove(struct http_fields *f, const char *name)
+{
+    return http_fields_remove_named(f, span_of(name));
+}
 /* Does any line of that name hold the token (comma lists, case ignored)? */
-bool http_fields_has_token(const struct http_fields *f, const char *name, const char *token);
+bool http_fields_token_named(const struct http_fields *f, struct span name, struct span token);
+static inline bool http_fields_has_token(const struct http_fields *f, const char *name, const char *token)
+{
+    return http_fields_token_named(f, span_of(name), span_of(token));
+}
 void http_fields_copy(struct arena *a, struct http_fields *to, const struct http_fields *from);
 /* A list of its own, to be edited, of the same bytes. */
 void http_fields_share(struct arena *a, struct http_fields *to, const struct http_fields *from);

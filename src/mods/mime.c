@@ -134,7 +134,7 @@ void mime_find(struct request *r)
 {
     const struct mime_place *place = place_part(r->place, &mime_module);
     const struct mime_site *main = site_part(r->snapshot->main, &mime_module);
-    const char *name = request_filename(r), *slash, *charset;
+    const char *name, *slash, *charset;
 
     CHECK_MAGIC(r, REQUEST_MAGIC);
     r->content_type = r->content_encoding = r->content_language = r->filters = NULL;
@@ -144,6 +144,7 @@ void mime_find(struct request *r)
         r->content_type = DIRECTORY_TYPE;
         return;
     }
+    name = request_filename(r);
     if (!name)
         return;
     if (place->use_path_info && r->path_info)

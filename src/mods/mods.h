@@ -88,7 +88,11 @@ struct request {
 };
 void request_set_peer(struct request *r,
                       const struct peer_info *peer); /* who is the client, too, until a module knows better */
-const char *request_env(const struct request *r, const char *name); /* NULL when unset */
+static inline const char *request_env(const struct request *r, const char *name) /* NULL when unset */
+{
+    struct span value = http_fields_get(&r->env, name);
+    return value.p ? arena_span(r->arena, value) : NULL;
+}
 void request_set_env(struct request *r, const char *name, const char *value);
 /* After an internal redirect: each NAME becomes REDIRECT_NAME, and REDIRECT_STATUS is what was (rename_original_env).
  */

@@ -26,13 +26,6 @@ static bool next_name(struct span *rest, struct span *name)
     return n > 0;
 }
 
-static void remove_named(struct http_fields *f, struct span name)
-{
-    for (unsigned i = 0; i < f->n; i++)
-        if (f->items[i].name.p && span_ieq(f->items[i].name, name))
-            f->items[i].name.p = NULL;
-}
-
 void proxy_strip_connection(struct http_fields *f)
 {
     http_fields_remove(f, "Proxy-Connection");
@@ -43,7 +36,7 @@ void proxy_strip_connection(struct http_fields *f)
             continue;
         while (next_name(&rest, &name))
             if (!span_ieq_str(name, "Connection"))
-                remove_named(f, name);
+                http_fields_remove_named(f, name);
     }
     http_fields_remove(f, "Connection");
 }

@@ -15,13 +15,6 @@ void request_set_peer(struct request *r, const struct peer_info *peer)
 
 /* ---- environment ----------------------------------------------------------------------------------------------- */
 
-const char *request_env(const struct request *r, const char *name)
-{
-    struct span value = http_fields_get(&r->env, name);
-
-    return value.p ? arena_span(r->arena, value) : NULL;
-}
-
 void request_set_env(struct request *r, const char *name, const char *value)
 {
     if (value)
