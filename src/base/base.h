@@ -44,9 +44,15 @@ static inline struct span span_of(const char *s)
     return (struct span){ s, s ? strlen(s) : 0 };
 }
 bool span_eq(struct span a, struct span b);
-bool span_ieq(struct span a, struct span b); /* ASCII case ignored */
-bool span_ieq_str(struct span a, const char *b);
-bool span_istarts(struct span s, struct span prefix);
+bool span_istarts(struct span s, struct span prefix);     /* ASCII case ignored */
+static inline bool span_ieq(struct span a, struct span b) /* ASCII case ignored */
+{
+    return a.n == b.n && span_istarts(a, b);
+}
+static inline bool span_ieq_str(struct span a, const char *b)
+{
+    return span_ieq(a, span_of(b));
+}
 bool span_has_control(struct span s); /* a byte below SP, HTAB too, or DEL */
 struct span span_trim(struct span s); /* SP and HTAB at both ends */
 /* Next element of a comma list (RFC 9110 5.6.1), trimmed, empty ones skipped; quotes respected. */
@@ -109,8 +115,20 @@ static inline struct span buf_span(const struct buf *b)
     return (struct span){ b->data ? b->data + b->start : "", buf_len(b) };
 }
 char *buf_reserve(struct buf *b, size_t n); /* room for n more at data+end; then advance end */
-void buf_add(struct buf *b, const void *p, size_t n);
-void buf_adds(struct buf *b, const char *s);
+void buf_add_growing(struct buf *b, const void *p, size_t n);
+static inline void buf_add(struct buf *b, const void *p, size_t n)
+{
+    if (n >= b->cap - b->end) {
+        buf_add_growing(b, p, n);
+        return;
+    }
+    memcpy(b->data + b->end, p, n);
+    b->end += n;
+}
+static inline void buf_adds(struct buf *b, const char *s)
+{
+    buf_add(b, s, strlen(s));
+}
 void buf_add_number(struct buf *b, uint64_t n); /* in decimal */
 void buf_printf(struct buf *b, const char *format, ...) PRINTF(2, 3);
 void buf_consume(struct buf *b, size_t n); /* releases nothing; rewinds when empty */

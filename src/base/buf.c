@@ -33,17 +33,12 @@ char *buf_reserve(struct buf *b, size_t n)
     return b->data + b->end;
 }
 
-void buf_add(struct buf *b, const void *p, size_t n)
+void buf_add_growing(struct buf *b, const void *p, size_t n)
 {
     if (n == 0)
         return;
     memcpy(buf_reserve(b, n), p, n);
     b->end += n;
-}
-
-void buf_adds(struct buf *b, const char *s)
-{
-    buf_add(b, s, strlen(s));
 }
 
 void buf_add_number(struct buf *b, uint64_t n)

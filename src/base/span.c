@@ -17,16 +17,6 @@ bool span_eq(struct span a, struct span b)
     return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
 }
 
-bool span_ieq(struct span a, struct span b)
-{
-    return a.n == b.n && span_istarts(a, b);
-}
-
-bool span_ieq_str(struct span a, const char *b)
-{
-    return span_ieq(a, span_of(b));
-}
-
 static bool ieq_bytes(const char *a, const char *b, size_t n)
 {
     for (size_t i = 0; i < n; i++)
@@ -35,21 +25,36 @@ static bool ieq_bytes(const char *a, const char *b, size_t n)
     return true;
 }
 
+/* Up to eight bytes as a word. */
+static uint64_t load(const char *p, size_t n)
+{
+    uint64_t w = 0;
+    uint32_t four;
+
+    if (n >= 8)
+        return *(const uint64_t *)memcpy(&w, p, 8);
+    if (n >= 4) {
+        memcpy(&w, p, 4);
+        memcpy(&four, p + n - 4, 4);
+        return w | (uint64_t)four << 32;
+    }
+    for (size_t i = 0; i < n; i++)
+        w = w << 8 | (unsigned char)p[i];
+    return w;
+}
+
 /* Eight bytes that are equal, or differ in anything but the bit of the case, are decided at once. */
 bool span_istarts(struct span s, struct span prefix)
 {
-    size_t i = 0;
-
     if (s.n < prefix.n)
         return false;
-    for (; i + 8 <= prefix.n; i += 8) {
-        uint64_t a, b;
-        memcpy(&a, s.p + i, 8);
-        memcpy(&b, prefix.p + i, 8);
-        if (((a ^ b) & ~0x2020202020202020u) || (a != b && !ieq_bytes(s.p + i, prefix.p + i, 8)))
+    for (size_t i = 0; i < prefix.n; i += 8) {
+        size_t n = prefix.n - i < 8 ? prefix.n - i : 8;
+        uint64_t a = load(s.p + i, n), b = load(prefix.p + i, n);
+        if (((a ^ b) & ~0x2020202020202020u) || (a != b && !ieq_bytes(s.p + i, prefix.p + i, n)))
             return false;
     }
-    return ieq_bytes(s.p + i, prefix.p + i, prefix.n - i);
+    return true;
 }
 
 /* A borrow from below SP, or a zero where DEL was, shows in the top bits. */

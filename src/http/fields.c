@@ -2,15 +2,9 @@
  * so that pointers to others stay good. */
 #include "http.h"
 
-/* Names that differ in case alone have the same. */
-static uint64_t tag_of(struct span name)
-{
-    return 1ull << ((name.n * 7 + (name.n ? (unsigned char)*name.p | 0x20u : 0)) % 64);
-}
-
 static struct http_field *next_named(const struct http_fields *f, struct span name, unsigned from)
 {
-    if (!(f->tags & tag_of(name)))
+    if (!(f->tags & http_field_tag(name)))
         return NULL;
     for (unsigned i = from; i < f->n; i++)
         if (f->items[i].name.n == name.n && f->items[i].name.p && span_ieq(f->items[i].name, name))
@@ -40,7 +34,7 @@ void http_fields_add(struct arena *a, struct http_fields *f, struct span name, s
     if (f->n == f->cap)
         grow(a, f);
     f->items[f->n++] = (struct http_field){ name, value };
-    f->tags |= tag_of(name);
+    f->tags |= http_field_tag(name);
 }
 
 struct http_field *http_fields_named(const struct http_fields *f, struct span name)

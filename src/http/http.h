@@ -17,15 +17,20 @@ struct http_fields {
     uint64_t tags; /* a bit for each name's length and first letter: most names that are looked for are not there */
 };
 void http_fields_add(struct arena *a, struct http_fields *f, struct span name, struct span value);
+/* Names that differ in case alone have the same. */
+static inline uint64_t http_field_tag(struct span name)
+{
+    return 1ull << ((name.n * 7 + (name.n ? (unsigned char)*name.p | 0x20u : 0)) % 64);
+}
 /* First field of that name (case ignored), or NULL. */
 struct http_field *http_fields_named(const struct http_fields *f, struct span name);
 static inline struct http_field *http_fields_find(const struct http_fields *f, const char *name)
 {
-    return http_fields_named(f, span_of(name));
+    return f->tags & http_field_tag(span_of(name)) ? http_fields_named(f, span_of(name)) : NULL;
 }
 static inline struct span http_fields_get(const struct http_fields *f, const char *name) /* {NULL, 0} when absent */
 {
-    struct http_field *item = http_fields_named(f, span_of(name));
+    struct http_field *item = http_fields_find(f, name);
     return item ? item->value : (struct span){ NULL, 0 };
 }
 /* All values of that name joined by ", " as apr_table merges them; {NULL, 0} when absent. */
@@ -35,13 +40,13 @@ void http_fields_merge(struct arena *a, struct http_fields *f, const char *name,
 unsigned http_fields_remove_named(struct http_fields *f, struct span name);
 static inline unsigned http_fields_remove(struct http_fields *f, const char *name)
 {
-    return http_fields_remove_named(f, span_of(name));
+    return f->tags & http_field_tag(span_of(name)) ? http_fields_remove_named(f, span_of(name)) : 0;
 }
 /* Does any line of that name hold the token (comma lists, case ignored)? */
 bool http_fields_token_named(const struct http_fields *f, struct span name, struct span token);
 static inline bool http_fields_has_token(const struct http_fields *f, const char *name, const char *token)
 {
-    return http_fields_token_named(f, span_of(name), span_of(token));
+    return (f->tags & http_field_tag(span_of(name))) && http_fields_token_named(f, span_of(name), span_of(token));
 }
 void http_fields_copy(struct arena *a, struct http_fields *to, const struct http_fields *from);
 /* A list of its own, to be edited, of the same bytes. */

@@ -209,13 +209,16 @@ int proxy_build_head(struct request *r, const struct http_body *body, bool reuse
 
 /* ---- from the backend --------------------------------------------------------------------------- */
 
-/* In the form of today already, weekday and all: nearly every date is. */
+/* In the form of today already, weekday and all: nearly every date is, and most are the one that was seen last. */
 static bool is_of_today(struct span value)
 {
-    char again[32];
+    static _Thread_local char seen[32];
 
-    return value.n == HTTP_DATE_LENGTH && http_date(http_parse_date(value), again) == value.n &&
-           memcmp(value.p, again, value.n) == 0;
+    if (value.n != HTTP_DATE_LENGTH)
+        return false;
+    if (memcmp(value.p, seen, value.n) != 0)
+        http_date(http_parse_date(value), seen);
+    return memcmp(value.p, seen, value.n) == 0;
 }
 
 /* A date in an obsolete form becomes one of today's (RFC 9110 5.6.7); what is no date stays. */
