@@ -109,9 +109,9 @@ static void say_end(const struct passage *p, const struct tunnel_report *r)
                tunnel_end_text(r->why), (double)r->lasted_ms / 1000);
 }
 
-void upgrade_on_end(void *passage, const struct tunnel_report *r)
+void upgrade_on_end(const void *passage, const struct tunnel_report *r)
 {
-    struct passage *p = passage;
+    const struct passage *p = passage;
     bool aborted = r->why == TUNNEL_CLIENT_ERROR;
 
     say_end(p, r);
@@ -124,18 +124,18 @@ void upgrade_on_end(void *passage, const struct tunnel_report *r)
     origin_release(p->origin);
     balance_tunnel_over(p->member);
     worker_check_drained(p->worker);
-    free(p);
 }
 
 /* ---- the hand-over ---- */
 
-static struct passage *new_passage(struct exchange *ex)
+/* The tunnel keeps a copy. */
+static struct passage *new_passage(struct exchange *ex, size_t *size)
 {
     const struct log_target *log = request_log(&ex->r);
     const struct proxy_target *t = ex->r.proxy;
     size_t client = strlen(ex->r.client_text) + 1;
     size_t n = strlen(t->url) < 200 ? strlen(t->url) : 200; /* a hint for people, not a record */
-    struct passage *p = base_alloc(sizeof(*p) + client + n + 1);
+    struct passage *p = arena_alloc(ex->arena, *size = sizeof(*p) + client + n + 1);
 
     p->worker = ex->worker;
     p->origin = ex->upstream->origin;
@@ -186,7 +186,7 @@ static void open_tunnel(struct exchange *ex)
     start.policy = (struct tunnel_policy){ .idle_ms = ex->r.proxy->tunnel_idle_ms,
                                            .half_close = !request_env(&ex->r, "proxy-nohalfclose"),
                                            .websocket = ws_is_websocket(upgrade_asked(ex)) };
-    start.owner = new_passage(ex);
+    start.notes = new_passage(ex, &start.notes_size);
     start.owed = take_buf(&c->out);
     start.early[TUNNEL_CLIENT] = take_buf(&c->in);
     start.early[TUNNEL_BACKEND] = take_buf(&u->in);

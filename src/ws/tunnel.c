@@ -9,7 +9,7 @@
 
 static void on_tick(struct timer *timer);
 
-struct tunnels *tunnels_new(struct loop *l, void (*on_end)(void *owner, const struct tunnel_report *r))
+struct tunnels *tunnels_new(struct loop *l, void (*on_end)(const void *notes, const struct tunnel_report *r))
 {
     struct tunnels *t = base_alloc(sizeof(*t));
 
@@ -89,7 +89,6 @@ void tunnel_end_now(struct tunnel *t, enum tunnel_end why, enum tunnel_side who,
     struct tunnels *all = t->all;
     struct tunnel_report r = { .why = why, .who = who, .os_error = os_error };
     bool orderly = why != TUNNEL_CLIENT_ERROR && why != TUNNEL_BACKEND_ERROR;
-    void *owner = t->owner;
 
     fill_report(t, &r);
     t->magic = 0;
@@ -98,7 +97,7 @@ void tunnel_end_now(struct tunnel *t, enum tunnel_end why, enum tunnel_side who,
     close_end(t, &t->end[TUNNEL_BACKEND], orderly);
     link_remove(&t->link);
     all->count--;
-    all->on_end(owner, &r);
+    all->on_end(t->notes, &r);
     loop_defer(all->loop, free, t);
 }
 
@@ -227,7 +226,7 @@ static void take_owed(struct tunnel *t, struct buf *owed)
 
 struct tunnel *tunnel_open(struct tunnels *all, struct tunnel_start *start)
 {
-    struct tunnel *t = base_alloc(sizeof(*t));
+    struct tunnel *t = base_alloc(sizeof(*t) + start->notes_size);
 
     t->magic = TUNNEL_MAGIC;
     t->all = all;
@@ -235,7 +234,8 @@ struct tunnel *tunnel_open(struct tunnels *all, struct tunnel_start *start)
     t->websocket = start->policy.websocket;
     t->begun_ms = loop_now(all->loop);
     t->moved = tick_of(t->begun_ms);
-    t->owner = start->owner;
+    if (start->notes_size)
+        memcpy(t->notes, start->notes, start->notes_size);
     t->again.run = on_again;
     take_stream(t, TUNNEL_CLIENT, start->client);
     take_stream(t, TUNNEL_BACKEND, start->backend);

@@ -32,8 +32,8 @@ struct tunnel {
     struct link link;  /* in a slot of the wheel */
     struct task again; /* more to read, after the others */
     uint64_t begun_ms;
-    void *owner;
     struct end end[2];
+    uint64_t notes[]; /* on_end's */
 };
 
 /* Times of a tunnel are in ticks of 16 ms that wrap after two years. */
@@ -49,7 +49,7 @@ static inline uint64_t ms_since(uint64_t now_ms, uint32_t tick)
 #define WHEEL_SLOTS 256u /* of 256 ms each: what lies farther waits in the last and is looked at again */
 struct tunnels {
     struct loop *loop;
-    void (*on_end)(void *owner, const struct tunnel_report *r);
+    void (*on_end)(const void *notes, const struct tunnel_report *r);
     struct pipes *pipes;
     unsigned count;
     uint64_t wheel_at; /* the slot that was looked at last, counted since ever */

@@ -89,9 +89,9 @@ struct tunnel_report { /* given once, at the end */
     uint64_t lasted_ms;
 };
 struct tunnels; /* all of one worker: pool of memory, shared read buffer */
-/* on_end is called once for each tunnel, with the owner it was opened with; the tunnel and its streams are gone then.
- */
-struct tunnels *tunnels_new(struct loop *l, void (*on_end)(void *owner, const struct tunnel_report *r));
+/* on_end is called once for each tunnel, with the notes it was opened with; its streams are gone then, and the notes go
+ * when it returns. */
+struct tunnels *tunnels_new(struct loop *l, void (*on_end)(const void *notes, const struct tunnel_report *r));
 void tunnels_free(struct tunnels *t);
 unsigned tunnels_count(const struct tunnels *t);
 struct tunnel_start {
@@ -99,7 +99,8 @@ struct tunnel_start {
     struct buf owed;     /* to the client, before anything of the backend: the rest of the 101 head; taken */
     struct buf early[2]; /* read from each side together with its head; taken */
     struct tunnel_policy policy;
-    void *owner;
+    const void *notes; /* what is to be known at its end: copied into the tunnel */
+    size_t notes_size;
 };
 struct tunnel *tunnel_open(struct tunnels *all, struct tunnel_start *start);
 void tunnels_each(struct tunnels *t, void (*visit)(struct tunnel *, void *), void *arg);

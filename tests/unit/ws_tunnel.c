@@ -26,9 +26,9 @@ struct scene {
     bool ended;
 };
 
-static void on_end(void *owner, const struct tunnel_report *r)
+static void on_end(const void *notes, const struct tunnel_report *r)
 {
-    struct scene *s = owner;
+    struct scene *s = *(struct scene *const *)notes;
     s->report = *r;
     s->ended = true;
     loop_stop(s->loop);
@@ -44,7 +44,8 @@ static void open_in_loop(void *arg)
     struct scene *s = arg;
     s->start.client = stream_tcp(s->loop, s->near[0], on_nothing, NULL);
     s->start.backend = stream_tcp(s->loop, s->near[1], on_nothing, NULL);
-    s->start.owner = s;
+    s->start.notes = &s;
+    s->start.notes_size = sizeof(s);
     tunnel_open(s->all, &s->start);
 }
 
@@ -325,9 +326,9 @@ static void stop_one(struct tunnel *t, void *arg)
     tunnel_stop(t);
 }
 
-static void on_nothing_ended(void *owner, const struct tunnel_report *r)
+static void on_nothing_ended(const void *notes, const struct tunnel_report *r)
 {
-    (void)owner, (void)r;
+    (void)notes, (void)r;
 }
 
 /* Many deadlines near and far: each tunnel ends when its own has passed, whatever slot of the wheel it waited in. */
