@@ -40,6 +40,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.dirname(HERE)
 DIRECT = "direct"           # the backend in the proxy's place: what one end costs, where a relay has two
 APACHE_TUNNELS = 2000       # a thread each
+TO_A_BACKEND = 25000        # from one address to one port, of those that a namespace has at first
 
 
 def per_count(run):
@@ -55,7 +56,8 @@ def p99(run):
 
 
 def per_resumed(run):
-    return per_count(run) if run["resumed"] > run["total"] * 0.9 else None
+    """The first of each of 16 that go on side by side has nothing to resume."""
+    return per_count(run) if run["resumed"] >= (run["total"] - 16) * 0.9 else None
 
 
 COLUMNS = [
@@ -218,7 +220,7 @@ class Bench:
                 process, port, tls_port = self.backend(self.stack, self.machine.proxy_cpus, tls=True)
                 found[name] = process, {"plain": port, "tls": tls_port}
                 continue
-            place = self.place(name, 500, backend=backend)
+            place = self.place(name, 500, backends=[backend])
             try:
                 process = peers.start(peer, place)
             except peers.Failed as e:
@@ -256,73 +258,63 @@ class Bench:
     # ---- memory
 
     def idle(self, name, peer, kind, tunnels):
-        """N tunnels through as many instances as the limit on files asks for; each has been used before it idles."""
-        instances = max(1, -(-tunnels * 2 // int(peers.FILES * 0.86)))
-        if instances > 1 and not peer.one_port:
-            return {"errors": 1, "fault": f"{name} does not share a port, and one process may have {peers.FILES} files"}
+        """N tunnels, each of which has been used before it idles."""
         try:
             with contextlib.ExitStack() as stack:
-                return self.hold(stack, name, peer, kind, (tunnels, instances))
+                return self.hold(stack, name, peer, (kind, tunnels))
         except peers.Failed as e:
             return {"errors": 1, "fault": str(e)}
 
-    def instances(self, stack, name, peer, tunnels, instances):
-        """-> (processes, ports): all on the same ports, each with a backend of its own."""
-        ports = {"port": self.machine.port(), "tls_port": self.machine.port()}
-        each = -(-tunnels // instances)
-        running = []
+    def spread(self, stack, name, peer, tunnels):
+        """As many instances as the limit on files asks for, and to each as many backends as ports do.
+        -> (processes, [(instance, tunnel path, tunnels)])"""
+        instances = -(-tunnels * 2 // int(peers.FILES * 0.86))
+        backends = -(-tunnels // instances // TO_A_BACKEND)
+        each = -(-tunnels // (instances * backends))
+        running, groups = [], []
         for _ in range(instances):
-            _, backend, _ = self.backend(stack, self.machine.load_cpus)
-            process = peers.start(peer, self.place(name, int(each * 1.05), backend=backend, **ports))
+            ports = [self.backend(stack, self.machine.load_cpus)[1] for _ in range(backends)]
+            place = self.place(name, each * backends, backends=ports)
+            process = peers.start(peer, place)
             stack.callback(peers.stop, process)
             running.append(process)
-        return running, ports
+            groups += [(place, peers.tunnel_path(i), each) for i in range(backends)]
+        return running, groups
 
-    def hold(self, stack, name, peer, kind, size):
-        o = self.options
-        tunnels, instances = size
+    def hold(self, stack, name, peer, what):
+        kind, tunnels = what
         tls = kind == "tls"
-        running, ports = self.instances(stack, name, peer, tunnels, instances)
-        port = ports["tls_port" if tls else "port"]
-        for _ in range(instances): # what is allocated once is not a tunnel's
-            self.result(self.spawn_load("echo -c 8 -t 0.1 -w 0", port, "/ws/", tls), 30)
+        running, groups = self.spread(stack, name, peer, tunnels)
+        for place, path, _ in groups: # what is allocated once is not a tunnel's
+            self.result(self.spawn_load("echo -c 8 -t 0.1 -w 0", place.front(tls), path, tls), 30)
         time.sleep(0.3)
         before = memory(running)
-        others = None
-        if instances > 1:
-            seconds = tunnels / o.open_rate + 3
-            others = self.spawn_load(f"rate -c 20 -r 500 -w 0.5 -t {seconds:.1f}", port, "/ws/", tls)
-        loads = self.open_idle(stack, port, tls, tunnels)
+        others = self.spawn_others(groups, tls, tunnels) if len(running) > 1 or tunnels > TO_A_BACKEND else None
+        loads = [self.spawn_idle(stack, group, tls, len(groups)) for group in groups]
         ready = [self.ready(load) for load in loads]
         time.sleep(0.7)
         run = {"opened": sum(n for n, _ in ready), "open_s": max(s for _, s in ready), "memory": memory(running),
-               "instances": instances}
+               "instances": len(running)}
         run["bytes_each"] = (run["memory"] - before) / max(run["opened"], 1)
-        for load in loads:
-            load.stdin.write("\n")
-            load.stdin.flush()
-        ends = [self.result(load, 120) for load in loads]
-        run["alive"] = sum(end["count"] for end in ends)
-        for key in ("errors", "wrong"):
-            run[key] = sum(end[key] for end in ends)
-        run["fault"] = next((end["fault"] for end in ends if end["fault"]), "")
+        run["figure"] = run["bytes_each"] if run["opened"] else None
+        run.update(self.finish_idle(loads))
         if others:
             run["others"] = self.result(others, tunnels / 1000 + 60)
         if run["errors"]:
             say(f"{name}, {kind}, idle: {run['fault']}")
-        run["figure"] = run["bytes_each"] if run["opened"] else None
         return run
 
-    def open_idle(self, stack, port, tls, tunnels):
-        loads = []
-        count = -(-tunnels // int(peers.FILES * 0.85))
-        each = -(-tunnels // count)
-        for first in range(0, tunnels, each):
-            how = f"idle -c {min(each, tunnels - first)} -b {first} -P 32 -o {self.options.open_rate / count}"
-            load = self.spawn_load(how, port, "/ws/", tls)
-            stack.callback(load.kill)
-            loads.append(load)
-        return loads
+    def spawn_others(self, groups, tls, tunnels):
+        """A few that are busy while the many are opened."""
+        place, path, _ = groups[0]
+        seconds = tunnels / self.options.open_rate + 3
+        return self.spawn_load(f"rate -c 20 -r 500 -w 0.5 -t {seconds:.1f}", place.front(tls), path, tls)
+
+    def spawn_idle(self, stack, group, tls, n_groups):
+        place, path, tunnels = group
+        load = self.spawn_load(f"idle -c {tunnels} -P 32 -o {self.options.open_rate / n_groups}", place.front(tls), path, tls)
+        stack.callback(load.kill)
+        return load
 
     def ready(self, load):
         """-> (tunnels, seconds)"""
@@ -333,14 +325,27 @@ class Bench:
                 return int(found[1]), float(found[2])
         return 0, 0.0
 
+    def finish_idle(self, loads):
+        for load in loads:
+            with contextlib.suppress(BrokenPipeError):
+                load.stdin.write("\n")
+                load.stdin.flush()
+        ends = [self.result(load, 120) for load in loads]
+        return {"alive": sum(end["count"] for end in ends), "errors": sum(end["errors"] for end in ends),
+                "wrong": sum(end["wrong"] for end in ends),
+                "fault": next((end["fault"] for end in ends if end["fault"]), "")}
+
+
+def memory_of(pid):
+    """Bytes, those that are shared in part only (PSS); where that may not be read, all that is resident."""
+    try:
+        return int(re.search(r"^Pss:\s+(\d+)", get(f"/proc/{pid}/smaps_rollup"), re.M)[1]) * 1024
+    except PermissionError:
+        return int(get(f"/proc/{pid}/statm").split()[1]) * resource.getpagesize()
+
 
 def memory(processes):
-    """Bytes, proportionally shared ones in part (PSS), of the processes and their children."""
-    total = 0
-    for pid in (pid for process in processes for pid in peers.tree(process.pid)):
-        found = re.search(r"^Pss:\s+(\d+)", get(f"/proc/{pid}/smaps_rollup"), re.M)
-        total += int(found[1]) * 1024
-    return total
+    return sum(memory_of(pid) for process in processes for pid in peers.tree(process.pid))
 
 
 def certificate(pem):
@@ -394,10 +399,10 @@ def read_options(args):
 
 def choose_rows(options):
     """{name: Peer}, in the order of the table."""
-    rows = {"weir": peers.Peer(peers.weir(shlex.quote(options.weir)), one_port=True)}
+    rows = {"weir": peers.Peer(peers.weir(shlex.quote(options.weir)))}
     for spec in options.peer:
         name, _, command = spec.partition("=")
-        rows[name] = peers.Peer(peers.weir(command), one_port=True)
+        rows[name] = peers.Peer(peers.weir(command))
     for name in options.peers:
         if shutil.which(peers.PEERS[name].program):
             rows[name] = peers.PEERS[name]

@@ -71,7 +71,7 @@ static void wait_for_room(struct conn *c, bool waiting)
 
 static void bind_source(struct conn *c)
 {
-    uint32_t k = c->load->mode == MODE_CONNECT ? c->load->serial % SOURCES : (c->load->first + c->id) / TO_A_SOURCE;
+    uint32_t k = c->load->mode == MODE_CONNECT ? c->load->serial % SOURCES : c->id / TO_A_SOURCE;
     struct sockaddr_in from = { .sin_family = AF_INET,
                                 .sin_addr.s_addr = htonl(FIRST_SOURCE + (k / 250 << 8) + k % 250) };
     int one = 1;

@@ -271,7 +271,6 @@ static int usage(void)
           "  -t S  seconds to measure (1)            -w S  seconds of warming up (0.2)\n"
           "  -r N  rate: messages a second (2000)    -o N  idle: connections opened a second (no limit)\n"
           "  -S    TLS                               -x    TLS: resume sessions\n"
-          "  -b N  number of the first connection, for several loads at once\n"
           "  -p PID,PID  processes whose CPU time in the window is told\n",
           stderr);
     return 64;
@@ -292,7 +291,7 @@ static bool read_options(struct load *l, int argc, char **argv)
     if (l->mode == COUNT_OF(modes))
         return false;
     optind = 2;
-    for (int c; (c = getopt(argc, argv, "c:k:s:P:t:w:r:o:Sxb:p:")) >= 0;)
+    for (int c; (c = getopt(argc, argv, "c:k:s:P:t:w:r:o:Sxp:")) >= 0;)
         switch (c) {
         case 'c': l->connections = (uint32_t)strtoul(optarg, NULL, 10); break;
         case 'k': l->flight = (uint32_t)strtoul(optarg, NULL, 10); break;
@@ -304,7 +303,6 @@ static bool read_options(struct load *l, int argc, char **argv)
         case 'o': l->open_rate = atof(optarg); break;
         case 'S': l->tls = true; break;
         case 'x': l->resume = true; break;
-        case 'b': l->first = (uint32_t)strtoul(optarg, NULL, 10); break;
         case 'p': l->pids = optarg; break;
         default: return false;
         }

@@ -52,7 +52,7 @@ struct load {
     unsigned port;
     const char *path, *pids;
     bool tls, resume;
-    uint32_t connections, flight, parallel, first;
+    uint32_t connections, flight, parallel;
     size_t size;
     double seconds, warm, rate, open_rate;
     /* what it runs on */

@@ -1,7 +1,7 @@
 """The proxies that are compared: their configurations, tuned as people who know them would, and their processes.
 
-Each maps /ws/ANY to a tunnel and /http/ANY to keep-alive HTTP/1.1 towards one backend, on a plain and on a TLS 1.3
-port of 127.0.0.1. Nothing here is a service; whatever was started is stopped by its pid.
+Each maps /ws/ANY to a tunnel and /http/ANY to keep-alive HTTP/1.1 towards one backend (/ws1/ and so on to more of
+them, where one has not ports enough), on a plain and on a TLS 1.3 port of 127.0.0.1. Nothing here is a service; whatever was started is stopped by its pid.
 """
 import os
 import resource
@@ -16,13 +16,17 @@ FILES = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
 ROOT = os.geteuid() == 0
 
 
+def tunnel_path(i):
+    return f"/ws{i or ''}/"
+
+
 @dataclass
 class Place:
     """Where one proxy runs and for how much."""
     dir: str
     port: int
     tls_port: int
-    backend: int
+    backends: list          # their ports
     pem: str                # certificate and key
     threads: int = 1
     tunnels: int = 1000     # that it must hold
@@ -32,6 +36,17 @@ class Place:
     @property
     def ends(self):         # connections, for those that count both ends of a tunnel
         return min(self.tunnels * 2 + 1000, FILES - 100)
+
+    def front(self, tls):
+        return self.tls_port if tls else self.port
+
+    @property
+    def tunnel_routes(self):
+        return [(tunnel_path(i), port) for i, port in enumerate(self.backends)]
+
+    @property
+    def routes(self):
+        return self.tunnel_routes + [("/http/", self.backends[0])]
 
     def write(self, name, text):
         path = os.path.join(self.dir, name)
@@ -44,9 +59,8 @@ class Place:
 
 def httpd_file(p, extra):
     """What Weir and Apache httpd both read."""
-    passes = f"""
-    ProxyPass /ws/ ws://127.0.0.1:{p.backend}/
-    ProxyPass /http/ http://127.0.0.1:{p.backend}/"""
+    passes = "".join(f"""
+    ProxyPass {prefix} {"http" if prefix == "/http/" else "ws"}://127.0.0.1:{port}/""" for prefix, port in p.routes)
     return p.write("httpd.conf", f"""
 ServerName localhost
 ServerRoot {p.dir}
@@ -103,6 +117,14 @@ MaxConnectionsPerChild 0
 
 
 def nginx(p):
+    upstreams = "".join(f"""
+    upstream b{port} {{
+        server 127.0.0.1:{port};
+        keepalive 128;
+        keepalive_requests 100000000;
+    }}""" for port in p.backends)
+    locations = "".join(f"""
+        location {prefix} {{ proxy_pass http://b{port}/; }}""" for prefix, port in p.routes)
     return ["nginx", "-p", p.dir, "-e", f"{p.dir}/error.log", "-c", p.write("nginx.conf", f"""
 # auto would count cores that it may not use
 worker_processes {p.threads};
@@ -124,15 +146,10 @@ http {{
     keepalive_requests 100000000;
     client_body_temp_path {p.dir}/1; proxy_temp_path {p.dir}/2; fastcgi_temp_path {p.dir}/3;
     uwsgi_temp_path {p.dir}/4; scgi_temp_path {p.dir}/5;
-    map $http_upgrade $connection_upgrade {{ default upgrade; '' ''; }}
-    upstream backend {{
-        server 127.0.0.1:{p.backend};
-        keepalive 128;
-        keepalive_requests 100000000;
-    }}
+    map $http_upgrade $connection_upgrade {{ default upgrade; '' ''; }}{upstreams}
     server {{
-        listen 127.0.0.1:{p.port} backlog=65535 reuseport;
-        listen 127.0.0.1:{p.tls_port} ssl backlog=65535 reuseport;
+        listen 127.0.0.1:{p.port} backlog=65535;
+        listen 127.0.0.1:{p.tls_port} ssl backlog=65535;
         ssl_certificate {p.pem};
         ssl_certificate_key {p.pem};
         ssl_protocols TLSv1.3;
@@ -147,20 +164,23 @@ http {{
         proxy_send_timeout 1h;
         # a tunnel's two buffers: 4k is the least memory, 16k moves large messages in fewer calls
         proxy_buffer_size 16k;
-        proxy_buffers 4 16k;
-        location /ws/ {{ proxy_pass http://backend/; }}
-        location /http/ {{ proxy_pass http://backend/; }}
+        proxy_buffers 4 16k;{locations}
     }}
 }}
 """)]
 
 
 def haproxy(p):
+    choices = "".join(f"\n    use_backend b{port} if {{ path_beg {prefix} }}" for prefix, port in p.tunnel_routes)
+    backends = "".join(f"""
+backend b{port}
+    http-request replace-path /(ws[0-9]*|http)/(.*) /\\2
+    server s 127.0.0.1:{port}""" for port in p.backends)
     return ["haproxy", "-db", "-q", "-f", p.write("haproxy.cfg", f"""
 global
     nbthread {p.threads}
-    maxconn {p.ends // 2}
-    # for splicing; they count as files too
+    maxconn {min(p.ends, FILES - 600) // 2}
+    # for splicing; each is two files
     maxpipes 200
     ssl-default-bind-ciphersuites TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384
     ssl-default-bind-options ssl-min-ver TLSv1.3
@@ -178,25 +198,19 @@ defaults
 frontend f
     bind 127.0.0.1:{p.port} backlog 65535
     bind 127.0.0.1:{p.tls_port} ssl crt {p.pem} alpn http/1.1 backlog 65535
-    default_backend b
-backend b
-    http-request replace-path /(ws|http)/(.*) /\\2
-    server s 127.0.0.1:{p.backend}
+    default_backend b{p.backends[0]}{choices}
+{backends}
 """)]
 
 
 def h2o(p):
-    paths = f"""
-    paths:
-      "/ws":
-        proxy.reverse.url: "http://127.0.0.1:{p.backend}/"
+    paths = "\n    paths:" + "".join(f"""
+      "{prefix.rstrip("/")}":
+        proxy.reverse.url: "http://127.0.0.1:{port}/"
         proxy.websocket: ON
         proxy.websocket.timeout: 3600000
-        proxy.preserve-host: ON
-      "/http":
-        proxy.reverse.url: "http://127.0.0.1:{p.backend}/"
         proxy.timeout.keepalive: 60000
-        proxy.preserve-host: ON"""
+        proxy.preserve-host: ON""" for prefix, port in p.routes)
     return ["h2o", "-m", "worker", "-c", p.write("h2o.conf", f"""
 {"user: root" if ROOT else ""}
 num-threads: {p.threads}
@@ -220,12 +234,11 @@ hosts:
 
 
 def lighttpd(p):
-    def to(prefix, more):
-        return f"""
+    routes = "".join(f"""
 $HTTP["url"] =~ "^{prefix}" {{
-    proxy.server = ("" => (("host" => "127.0.0.1", "port" => {p.backend})))
-    proxy.header = ({more}"map-urlpath" => ("{prefix}" => "/"))
-}}"""
+    proxy.server = ("" => (("host" => "127.0.0.1", "port" => {port})))
+    proxy.header = ("upgrade" => "enable", "map-urlpath" => ("{prefix}" => "/"))
+}}""" for prefix, port in p.routes)
     return ["lighttpd", "-D", "-f", p.write("lighttpd.conf", f"""
 server.modules = ("mod_openssl", "mod_proxy")
 server.document-root = "{p.dir}"
@@ -250,19 +263,19 @@ $SERVER["socket"] == "127.0.0.1:{p.tls_port}" {{
     ssl.engine = "enable"
     ssl.pemfile = "{p.pem}"
     ssl.openssl.ssl-conf-cmd = ("MinProtocol" => "TLSv1.3")
-}}{to("/ws/", '"upgrade" => "enable", ')}{to("/http/", "")}
+}}{routes}
 """)]
 
 
 def caddy(p):
     routes = "".join(f"""
     handle_path {prefix}* {{
-        reverse_proxy 127.0.0.1:{p.backend} {{
+        reverse_proxy 127.0.0.1:{port} {{
             transport http {{
                 keepalive_idle_conns_per_host 128
             }}
         }}
-    }}""" for prefix in ("/ws/", "/http/"))
+    }}""" for prefix, port in p.routes)
     return ["env", f"HOME={p.dir}", f"XDG_DATA_HOME={p.dir}", f"XDG_CONFIG_HOME={p.dir}", f"GOMAXPROCS={p.threads}",
             "caddy", "run", "--adapter", "caddyfile", "--config", p.write("Caddyfile", f"""
 {{
@@ -294,12 +307,11 @@ class Peer:
     command: callable
     program: str = ""       # from Debian; empty: one that is given
     package: str = ""
-    one_port: bool = False  # several of it may listen on one port (SO_REUSEPORT)
 
 
 PEERS = {
-    "nginx": Peer(nginx, "nginx", "nginx-light", True),
-    "haproxy": Peer(haproxy, "haproxy", "haproxy", True),
+    "nginx": Peer(nginx, "nginx", "nginx-light"),
+    "haproxy": Peer(haproxy, "haproxy", "haproxy"),
     "h2o": Peer(h2o, "h2o", "h2o"),
     "lighttpd": Peer(lighttpd, "lighttpd", "lighttpd"),
     "apache": Peer(apache, "apache2", "apache2-bin"),
@@ -332,9 +344,13 @@ def start(peer, place):
             wait_for(port, process)
     except Failed as e:
         stop(process)
-        with open(log.name) as f:
-            raise Failed(f"{command[0]}: {e}: {f.read()[-600:]}")
+        raise Failed(f"{command[0]}: {e}: {get(log.name)[-600:]}")
     return process
+
+
+def get(path):
+    with open(path) as f:
+        return f.read()
 
 
 def wait_for(port, process, patience=20):

@@ -79,16 +79,20 @@ def kind_table(results, kind, columns, peer_names):
     return table(rows)
 
 
+def others_cell(run):
+    return f"{short(run['p99_us'])} ({short(run['late_p99_us'])})" if "p99_us" in run else "–"
+
+
 def idle_table(results, kind):
     rows = [[f"{TITLES[kind]} idle", "opened", "alive at the end", "instances", "opened a second", "memory in all, MB",
-             "bytes each", "p99 of others meanwhile, µs"]]
+             "bytes each", "p99 of others meanwhile (of it the load's own), µs"]]
     for name, (run, *_) in results["runs"][kind].get("idle", {}).items():
         if "opened" not in run:
             rows.append([name, run["fault"]] + [""] * 6)
             continue
         rows.append([name, str(run["opened"]), str(run["alive"]), str(run["instances"]),
                      short(run["opened"] / run["open_s"]) if run["open_s"] else "–", f"{run['memory'] / 1e6:.0f}",
-                     short(run["bytes_each"]), short(run["others"].get("p99_us")) if "others" in run else "–"])
+                     short(run["bytes_each"]), others_cell(run.get("others", {}))])
     return table(rows) if len(rows) > 1 else ""
 
 
