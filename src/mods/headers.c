@@ -29,7 +29,7 @@ struct rule {
     const char *name;
     const struct regex *regex;         /* edit, edit*; the names of echo */
     const struct header_format *value; /* NULL for unset and echo */
-    bool early;
+    bool early, on_upgrade;
     const char *env; /* env=NAME; NULL none */
     bool without;    /* env=!NAME */
     const struct expr *condition;
@@ -124,6 +124,7 @@ static const char *read_rule(struct conf_cmd *cmd, struct rule *rule, struct wor
     if (!fault && condition)
         fault = read_condition(cmd, rule, condition);
     rule->name = arena_strndup(cmd->arena, w->name, strcspn(w->name, ":"));
+    rule->on_upgrade = rule->table == TABLE_REQUEST && strcasecmp(rule->name, "Upgrade") == 0;
     if (!fault && value)
         fault = header_format_compile(cmd, value, &rule->value);
     return fault;
@@ -403,8 +404,10 @@ static bool run(struct pass *p, enum table table, bool early)
     p->failed = false;
     for (unsigned i = 0; i < place->rules.n && !p->failed; i++) {
         const struct rule *rule = place->rules.items[i];
-        if (rule->table == table && rule->early == early && applies(p->r, rule))
-            act(p, rule);
+        if (rule->table != table || rule->early != early || !applies(p->r, rule))
+            continue;
+        p->r->upgrade_written |= rule->on_upgrade;
+        act(p, rule);
     }
     return !p->failed;
 }

@@ -58,6 +58,7 @@ struct request {
     const char *error_text;                       /* proxy's "Reason", goes into the error page */
     bool rewrite_ended;                           /* [END]: no more rules, not even after an internal redirect */
     bool keeps_vary;                              /* over the internal redirect asked for */
+    bool upgrade_written;                         /* a RequestHeader line acted on Upgrade */
     struct vec cookies_set;                       /* char *: names that [CO] has set */
     const char *forced_type, *forced_handler;     /* [T], [H] */
     const char *redirect;                         /* a module asks for an internal redirect: path?query; NULL */
@@ -387,6 +388,7 @@ struct proxy_target {
     bool port_written;
     struct span path;             /* what goes on the request line: path and query */
     bool upgrade;                 /* tunnel when the backend agrees */
+    bool names_upgrade;           /* the backend is told: with upgrade, or because a RequestHeader line says so */
     const char *upgrade_protocol; /* what Upgrade asks for: the client's value, verbatim */
     uint64_t timeout_ms, connect_timeout_ms, tunnel_idle_ms;
     bool nocanon;                     /* url is raw: not to be encoded again, and holds its query */

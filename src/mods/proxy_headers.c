@@ -143,12 +143,12 @@ static void write_framing(struct buf *out, const struct http_body *body)
 
 static void write_connection(struct buf *out, const struct proxy_target *t, bool reuse)
 {
-    if (t->upgrade && t->tunnel_only)
+    if (t->names_upgrade && t->tunnel_only)
         http_field_write(out, SPAN("Upgrade"), span_of(t->upgrade_protocol));
-    buf_adds(out, t->upgrade ? "Connection: Upgrade\r\n"
-                  : reuse    ? "Connection: Keep-Alive\r\n"
-                             : "Connection: close\r\n");
-    if (t->upgrade && !t->tunnel_only)
+    buf_adds(out, t->names_upgrade ? "Connection: Upgrade\r\n"
+                  : reuse          ? "Connection: Keep-Alive\r\n"
+                                   : "Connection: close\r\n");
+    if (t->names_upgrade && !t->tunnel_only)
         http_field_write(out, SPAN("Upgrade"), span_of(t->upgrade_protocol));
 }
 

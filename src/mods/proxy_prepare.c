@@ -237,6 +237,7 @@ static int begin_handler(struct request *r)
 
     if (status || (status = choose_upgrade(r)))
         return status;
+    r->proxy->names_upgrade = r->proxy->upgrade;
     choose_times(r);
     status = check_usable(r);
     return status ? status : choose_tls(r);
@@ -272,7 +273,7 @@ int proxy_use_member(struct request *r, const struct proxy_worker *member)
 bool proxy_may_reuse(const struct request *r)
 {
     const struct proxy_worker *w = r->proxy->worker;
-    return w && !w->fresh && !r->proxy->upgrade && !request_env(r, "proxy-nokeepalive") &&
+    return w && !w->fresh && !r->proxy->names_upgrade && !request_env(r, "proxy-nokeepalive") &&
            !request_env(r, "force-proxy-request-1.0");
 }
 

@@ -376,8 +376,10 @@ static enum step_result connect_backend(struct exchange *ex)
 {
     struct proxy_target *t = ex->r.proxy;
 
-    if (t->upgrade)
-        t->upgrade = upgrade_is_sane(ex);
+    if (t->upgrade && !upgrade_is_sane(ex)) {
+        t->upgrade = false;
+        t->names_upgrade = ex->r.upgrade_written;
+    }
     upstream_get(ex, t->upgrade || ex->retried || proxy_wants_fresh(&ex->r));
     return STEP_WAIT;
 }

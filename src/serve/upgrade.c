@@ -41,7 +41,7 @@ bool upgrade_is_sane(struct exchange *ex)
     fault = ws_check_request(&ex->r.head);
     if (fault == WS_OK)
         return true;
-    REQUEST_LOG(&ex->r, LOG_PROXY_HTTP, LEVEL_WARN, 0,
+    REQUEST_LOG(&ex->r, LOG_PROXY_HTTP, ex->r.upgrade_written ? LEVEL_DEBUG : LEVEL_WARN, 0,
                 "no WebSocket handshake (%s): forwarded as an ordinary request / "
                 "WebSocket ハンドシェイクではないため通常の要求として転送します",
                 ws_fault_text(fault));

@@ -36,6 +36,11 @@ SENT = [
     ("handshake", "ProxyPass / ws://127.0.0.1:@A@/", get("/x", *HANDSHAKE, "X-Script: upgrade")),
     ("handshake without the fallback", "ProxyWebsocketFallbackToProxyHttp Off\nProxyPass / ws://127.0.0.1:@A@/",
      get("/x", *HANDSHAKE, "X-Script: upgrade")),
+    ("an Upgrade that RequestHeader wrote", "RequestHeader set Upgrade websocket\nRequestHeader set Connection upgrade\n"
+     "ProxyPass / ws://127.0.0.1:@A@/", get("/x")),
+    ("the same without a mapping that upgrades", "RequestHeader set Upgrade websocket\nRequestHeader set Connection upgrade\n" + TO, get("/x")),
+    ("a handshake without Upgrade that RequestHeader completes", "RequestHeader set Upgrade websocket\n"
+     "RequestHeader set Connection Upgrade\nProxyPass / ws://127.0.0.1:@A@/", get("/x", *[h for h in HANDSHAKE if "pgrade" not in h], "X-Script: upgrade")),
     ("handshake not asked for", TO, get("/x", *HANDSHAKE)),
     ("no reuse", TO + " disablereuse=on", get("/x")),
     ("no worker of that name", "ProxyPass / http://u:p@127.0.0.1:@A@/", get("/x")),
@@ -116,7 +121,7 @@ ROWS = [("> " + name, conf, request) for name, conf, request in SENT] + \
 
 @pytest.fixture(scope="module")
 def pair():
-    return Pair(ROWS, scripts=SCRIPTS)
+    return Pair(ROWS, scripts=SCRIPTS, modules=["headers"])
 
 
 def same_name(data):
