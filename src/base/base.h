@@ -122,7 +122,8 @@ static inline void buf_add(struct buf *b, const void *p, size_t n)
         buf_add_growing(b, p, n);
         return;
     }
-    memcpy(b->data + b->end, p, n);
+    if (n) /* p may be NULL then */
+        memcpy(b->data + b->end, p, n);
     b->end += n;
 }
 static inline void buf_adds(struct buf *b, const char *s)

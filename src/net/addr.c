@@ -57,6 +57,13 @@ int addr_port(const struct addr *a)
     return a->sa.sa_family == AF_INET6 ? ntohs(a->in6.sin6_port) : 0;
 }
 
+bool addr_is_any(const struct addr *a)
+{
+    if (a->sa.sa_family == AF_INET)
+        return a->in.sin_addr.s_addr == htonl(INADDR_ANY);
+    return a->sa.sa_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&a->in6.sin6_addr);
+}
+
 /* A unix peer that did not bind has no path; an abstract name begins with a zero byte, shown as "@". */
 static const char *unix_path(const struct addr *a, char *out, size_t size)
 {

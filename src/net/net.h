@@ -75,6 +75,7 @@ struct addr_small { /* IPv4 or IPv6 endpoint in 20 bytes, for what lives long */
 bool addr_parse(const char *ip, int port, struct addr *a); /* numeric only */
 bool addr_unix(const char *path, struct addr *a);          /* false: too long */
 int addr_port(const struct addr *a);
+bool addr_is_any(const struct addr *a); /* 0.0.0.0, :: */
 /* "192.0.2.1", "::1" or the path; v4-mapped shown as v4. Returns out. */
 const char *addr_ip(const struct addr *a, char *out, size_t size);
 const char *addr_text(const struct addr *a, char *out, size_t size); /* ip:port, [ip]:port, path */

@@ -59,7 +59,16 @@ static void arm_head_timer(struct client *c)
 
 /* ---- from accept to close ---- */
 
-static void set_peer(struct client *c, int fd, const struct addr *peer)
+/* Where it was accepted: the listener's address, unless that stands for many. */
+static bool find_local(const struct listener *l, int fd, struct addr *local)
+{
+    if (addr_is_any(&l->addr))
+        return sock_local(fd, local);
+    *local = l->addr;
+    return true;
+}
+
+static void set_peer(struct client *c, const struct listener *l, int fd, const struct addr *peer)
 {
     static const char digits[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-_";
     struct addr local;
@@ -73,7 +82,7 @@ static void set_peer(struct client *c, int fd, const struct addr *peer)
     memcpy(c->peer.address, small.ip, sizeof(small.ip));
     for (int i = 0; i < 11; i++, id >>= 6)
         c->peer.id[i] = digits[id & 63];
-    if (sock_local(fd, &local)) {
+    if (find_local(l, fd, &local)) {
         addr_ip(&local, c->peer.local_ip, sizeof(c->peer.local_ip));
         small = addr_shrink(&local);
         c->peer.local_family = small.family;
@@ -109,13 +118,14 @@ void client_start(struct client *c, int fd)
         arm_head_timer(c);
 }
 
-void client_accept(struct worker *w, int fd, const struct addr *peer)
+void client_accept(struct listener *l, int fd, const struct addr *peer)
 {
+    struct worker *w = l->worker;
     struct client *c = base_alloc(sizeof(*c));
 
     c->magic = CLIENT_MAGIC;
     c->worker = w;
-    set_peer(c, fd, peer);
+    set_peer(c, l, fd, peer);
     set_site(c);
     c->timer.on_time = on_client_time;
     c->next.run = on_next;

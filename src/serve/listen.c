@@ -26,32 +26,38 @@ static void rest(struct listener *l, int error)
     listener_pause(l->worker);
 }
 
-/* Takes what waits in the queue, at most `most`. */
-static void accept_some(struct listener *l, unsigned most)
+/* Takes what waits in the queue, at most `most`. False: there was less, or descriptors are out. */
+static bool accept_some(struct listener *l, unsigned most)
 {
     while (most--) {
         struct addr peer;
         int fd = sock_accept(l->watch.fd, &peer);
         if (fd >= 0) {
             l->worker->accepted++;
-            client_accept(l->worker, fd, &peer);
+            client_accept(l, fd, &peer);
             if (sock_is_last_client(fd)) {
                 rest(l, EMFILE);
-                return;
+                return false;
             }
         } else if (is_shortage(errno)) {
             rest(l, errno);
-            return;
+            return false;
         } else if (!is_gone_peer(errno)) {
-            return;
+            return false;
         }
     }
+    return true;
 }
 
 static void on_connection(struct watch *w, uint32_t events)
 {
+    struct listener *l = CONTAINER_OF(w, struct listener, watch);
+
     (void)events;
-    accept_some(CONTAINER_OF(w, struct listener, watch), ACCEPTS_A_TURN);
+    if (!accept_some(l, l->batch))
+        l->batch = l->batch > 1 ? l->batch / 2 : 1;
+    else if (l->batch < ACCEPTS_A_TURN)
+        l->batch *= 2;
 }
 
 void listener_open(struct worker *w, int fd, const struct addr *a)
@@ -61,6 +67,7 @@ void listener_open(struct worker *w, int fd, const struct addr *a)
     l->watch = (struct watch){ .fd = fd, .on_event = on_connection };
     l->worker = w;
     l->addr = *a;
+    l->batch = 1;
     link_push(&w->listeners, &l->link);
     if (!loop_watch_level(w->loop, &l->watch, EPOLLIN))
         LOG_AT(&w->epoch->snapshot->main->log, LOG_CORE, LEVEL_CRIT, 0, errno, NULL, "cannot watch a listener");

@@ -81,6 +81,7 @@ struct listener {
     struct link link;
     struct addr addr;
     struct worker *worker;
+    unsigned batch; /* accepted at once: one when they come singly, for it costs a call to find the queue empty */
 };
 void listener_open(struct worker *w, int fd, const struct addr *a);
 void listener_close(struct listener *l); /* what is in its queue is accepted first */
@@ -123,7 +124,7 @@ struct client {
     struct task next;              /* more to do after the others' events: a pipelined request, a body's next pieces */
     bool half_closed;              /* its FIN was read */
 };
-void client_accept(struct worker *w, int fd, const struct addr *peer);
+void client_accept(struct listener *l, int fd, const struct addr *peer);
 void client_close(struct client *c);
 void client_start(struct client *c, int fd); /* what the connection speaks first: TLS or HTTP; takes fd */
 void client_begin(struct client *c);         /* the connection stands: heads may come */
