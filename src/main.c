@@ -161,8 +161,12 @@ static void take_options(struct command *c, int argc, char **argv)
     opterr = 0;
     while ((option = getopt(argc, argv, "+:C:c:D:d:E:e:f:k:vVlLtTSMhX")) != -1)
         take_option(c, option, optarg);
-    if (optind < argc)
+    if (optind < argc) {
+        fprintf(stderr,
+                "%s: %s is neither an option nor a verb; a file is named with -f / 設定ファイルは -f で指定します\n",
+                c->program, argv[optind]);
         misused(c);
+    }
     settle(c);
 }
 

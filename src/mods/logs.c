@@ -184,6 +184,21 @@ static const char *open_sink(struct snapshot_build *b, struct open_log *o)
     return NULL;
 }
 
+/* As in httpd such a word is a format, of which every line is the same. */
+static void warn_of_plain_word(struct snapshot_build *b, const struct log_site *site, const struct custom_log *log)
+{
+    const char *text = log->format;
+    struct conf_notice note = { LEVEL_WARN, LOG_LOG_CONFIG, 0, NULL, 0, NULL };
+
+    if (!text || strchr(text, '%') || !strcasecmp(text, "CLF") || find_nickname(&site->nicknames, text))
+        return;
+    note.text = arena_printf(b->arena,
+                             "CustomLog %s %s: no LogFormat has this name, so each line is this word / LogFormat "
+                             "にこの名前が無いため、どの行もこの語になります",
+                             log->path, text);
+    vec_add(b->arena, b->notices, arena_copy(b->arena, &note, sizeof(note)));
+}
+
 static const char *open_log(struct snapshot_build *b, struct log_site *site, const struct custom_log *log)
 {
     struct open_log *o = &site->logs[site->n_logs++];
@@ -191,6 +206,7 @@ static const char *open_log(struct snapshot_build *b, struct log_site *site, con
 
     o->log = log;
     o->format = resolve(b->arena, site, text);
+    warn_of_plain_word(b, site, log);
     return open_sink(b, o);
 }
 

@@ -80,6 +80,9 @@ int serve_control(const struct snapshot *s, const char *verb)
         if (!pid) {
             bool starts = table[i].signal == SIGHUP || table[i].signal == SIGUSR1;
             printf("weir (%s) not running%s\n", path, starts ? ", trying to start" : "");
+            if (!core_site_of(s->main)->pid_file)
+                printf("No PidFile is named: then only what -k start began is found / PidFile が無いので、-k start で"
+                       "起動したものだけが見つかります\n");
             fflush(stdout);
             return starts ? SERVE_CONTROL_START : 0; /* as httpd: what is to be stopped is stopped */
         }

@@ -311,3 +311,10 @@ def test_a_log_that_cannot_be_opened_stops_the_start_with_its_name():
     with Weir("CustomLog {dir}/no/such/folder/access.log \"%U\"", start=False) as weir:
         done = weir.run()
         assert done.returncode != 0 and "no/such/folder/access.log" in done.stderr
+
+
+def test_a_name_that_no_logformat_has_is_warned_of_and_written_as_it_is(backend):
+    with Weir("CustomLog {dir}/access.log combined\n" + HTTP, backend=backend) as weir:
+        assert "combined: no LogFormat has this name" in weir.run("-t").stderr
+        weir.get("/x")
+        assert weir.wait_for_access() == "combined\n"
