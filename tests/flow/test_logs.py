@@ -317,4 +317,4 @@ def test_a_name_that_no_logformat_has_is_warned_of_and_written_as_it_is(backend)
     with Weir("CustomLog {dir}/access.log combined\n" + HTTP, backend=backend) as weir:
         assert "combined: no LogFormat has this name" in weir.run("-t").stderr
         weir.get("/x")
-        assert weir.wait_for_access() == "combined\n"
+        assert weir.wait_for_access() == "combined"
