@@ -151,7 +151,8 @@ void map_each(const struct map *m, bool (*visit)(void *arg, const char *key, voi
 
 struct regex;
 enum { REGEX_NOCASE = 1, REGEX_DOTALL = 2, REGEX_MULTILINE = 4, REGEX_EXTENDED = 8, REGEX_DOLLAR_ENDONLY = 16 };
-#define REGEX_GROUPS 10
+#define REGEX_DEFAULT (REGEX_DOTALL | REGEX_DOLLAR_ENDONLY) /* httpd's RegexDefaultOptions */
+#define REGEX_GROUPS  10
 struct regex_match {
     unsigned n;                      /* groups set, [0] the whole */
     struct span group[REGEX_GROUPS]; /* unset group: p NULL, n 0; points into the subject */

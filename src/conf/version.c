@@ -46,7 +46,7 @@ static const char *our_version(const struct reader *r)
 static const char *match_regex(struct reader *r, const char *pattern, bool *match)
 {
     const char *why;
-    const struct regex *regex = regex_compile(r->arena, pattern, 0, &why);
+    const struct regex *regex = regex_compile(r->arena, pattern, REGEX_DEFAULT, &why);
     if (!regex)
         return "Unable to compile regular expression";
     *match = regex_search(regex, span_of(our_version(r)), NULL) == REGEX_YES;

@@ -63,7 +63,7 @@ static bool has_body(const struct request *r)
     return http_fields_get(&r->head.fields, "Transfer-Encoding").p || (span_to_u64(written, &length) && length);
 }
 
-static int check_trace(const struct request *r)
+static int check_trace(struct request *r)
 {
     int allowed = core_site_of(r->site)->trace;
 
@@ -71,6 +71,7 @@ static int check_trace(const struct request *r)
         return 0;
     if (allowed == TRACE_OFF) {
         REQUEST_LOG(r, LOG_PROXY, LEVEL_ERROR, 1139, "TRACE forbidden by server configuration");
+        r->allow = ""; /* what the backend allows is not known */
         return 405;
     }
     if (allowed != TRACE_EXTENDED && has_body(r)) {

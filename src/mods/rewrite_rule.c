@@ -321,8 +321,7 @@ static const char *compile_cond(struct conf_cmd *cmd, struct rewrite_cond *c)
     if (c->test == TEST_EXPR && !(c->expr = vars_compile(cmd, c->pattern, 0, &error)))
         return conf_fault(cmd, "RewriteCond: cannot compile expression \"%s\" %s", c->pattern, error);
     if (c->test == TEST_REGEX &&
-        !(c->regex = regex_compile(cmd->arena, c->pattern,
-                                   REGEX_DOTALL | REGEX_DOLLAR_ENDONLY | (c->no_case ? REGEX_NOCASE : 0), &error)))
+        !(c->regex = regex_compile(cmd->arena, c->pattern, REGEX_DEFAULT | (c->no_case ? REGEX_NOCASE : 0), &error)))
         return conf_fault(cmd, "RewriteCond: cannot compile regular expression '%s'", c->pattern);
     return NULL;
 }
@@ -404,8 +403,7 @@ static const char *compile_rule(struct conf_cmd *cmd, struct rewrite_rule *rule,
     }
     rule->pattern = pattern;
     rule->regex =
-        regex_compile(cmd->arena, pattern,
-                      REGEX_DOTALL | REGEX_DOLLAR_ENDONLY | (rule->flags & RULE_NO_CASE ? REGEX_NOCASE : 0), &error);
+        regex_compile(cmd->arena, pattern, REGEX_DEFAULT | (rule->flags & RULE_NO_CASE ? REGEX_NOCASE : 0), &error);
     if (!rule->regex)
         return conf_fault(cmd, "cannot compile regular expression '%s'", pattern);
     if (strcmp(words->second, "-") == 0)

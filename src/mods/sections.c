@@ -13,7 +13,7 @@ static const char *compile(struct conf_cmd *cmd, const char *pattern, struct reg
 {
     const char *error;
 
-    *regex = regex_compile(cmd->arena, pattern, REGEX_DOTALL | REGEX_DOLLAR_ENDONLY, &error);
+    *regex = regex_compile(cmd->arena, pattern, REGEX_DEFAULT, &error);
     return *regex ? NULL : "Regex could not be compiled";
 }
 

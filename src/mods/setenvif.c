@@ -83,8 +83,6 @@ static value_fn *find_attribute(const char *name)
 
 /* ---- reading a line ---- */
 
-#define REGEX_DEFAULT (REGEX_DOTALL | REGEX_DOLLAR_ENDONLY)
-
 static const struct regex *compile(struct conf_cmd *cmd, const char *pattern, bool nocase)
 {
     const char *error = NULL;

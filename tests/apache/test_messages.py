@@ -126,6 +126,11 @@ def reason_in(body):
     return found.group(1) if found else None
 
 
+def test_methods_of_a_proxied_place_are_not_known(pair):
+    for answer in pair.of("TRACE forbidden"):
+        assert answer.all("Allow") == [""]
+
+
 def text_after_number(line):
     return re.sub(r"^.*? AH\d{5}: ", "", line.text)
 

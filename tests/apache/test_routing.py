@@ -35,6 +35,8 @@ ROWS = [
     ("pattern without a group", "ProxyPassMatch ^/app http://127.0.0.1:@A@", PLAIN, 200),
     ("pattern in the middle", "ProxyPassMatch pp http://127.0.0.1:@A@/q", PLAIN, 200),
     ("pattern written with a tilde", "ProxyPass ~ ^/app/(.*)$ http://127.0.0.1:@A@/$1", PLAIN, 200),
+    ("a line feed is any character to a pattern", "ProxyPassMatch ^/(app)/(.+)$ http://127.0.0.1:@A@/$2", get("/app/a%0Ab"), 200),
+    ("a line feed is not before the end of a pattern", "ProxyPassMatch ^/app/x$ http://127.0.0.1:@A@/", get("/app/x%0A"), 404),
     ("pattern in the port", "ProxyPassMatch ^/(app|x)(/.*)?$ http://127.0.0.1:@A@$2", PLAIN, 200),
     ("nothing configured", "", PLAIN, 404),
     ("a Host that is none: a b", "", b"GET / HTTP/1.1\r\nHost: a b\r\n\r\n", 400),
