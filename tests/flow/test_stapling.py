@@ -38,16 +38,26 @@ def start(ca, lines, ocsp, leaf=None, **options):
     return Weir(SITE % lines, cert=ca.chained(leaf), key=leaf.key, ocsp=ocsp, ca=ca.cert, **options)
 
 
-@contextlib.contextmanager
-def responder(ca, *args, port=None, signer=None):
-    port = port or free_port()
-    signer = signer or ca
+def open_responder(ca, args, port, signer):
     process = subprocess.Popen(["openssl", "ocsp", "-index", ca.path("index.txt"), "-port", str(port), "-CA", ca.cert,
                                 "-rsigner", signer.cert, "-rkey", signer.key, *(args or ("-nmin", "5"))],
                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, bufsize=1)
+    said = ""
+    for line in process.stdout: # to its end: the port was taken meanwhile, or it stands
+        said += line
+        if "waiting for OCSP client" in line:
+            process.port = port
+            return process
+    process.wait()
+    process.stdout.close()
+    assert "Address already in use" in said or "unable to bind" in said.lower(), said
+    return None
+
+
+@contextlib.contextmanager
+def responder(ca, *args, port=None, signer=None):
+    process = until(lambda: open_responder(ca, args, port or free_port(), signer or ca), "the responder")
     try:
-        until(lambda: "waiting for OCSP client" in process.stdout.readline(), "the responder")
-        process.port = port
         yield process
     finally:
         process.terminate()
