@@ -102,7 +102,7 @@ def preface(results):
              f"{results['rounds']} interleaved rounds of {results['seconds']} s, medians; the proxy on core "
              f"{','.join(map(str, m['proxy_cpus']))}, load and backend on {','.join(map(str, m['load_cpus']))}.",
              "CPU is the proxy's, of all its threads; a ratio is the median of the rounds' own (lowest to highest). "
-             f"`{DIRECT}` is the backend in the proxy's place.",
+             f"{DIRECT} is the backend in the proxy's place.",
              "Versions: " + ", ".join(f"{n} {v}" for n, v in results["versions"].items()) + "."
              if results["versions"] else ""]
     lines += [f"Note: {note}." for note in m["notes"]]
