@@ -95,7 +95,7 @@ const struct directive core_directives[] = {
       "How to work out the ServerName : Port when constructing URLs" },
     { "ServerSignature", ANYWHERE, ARGS_1, core_set_signature, PLACE(signature),
       "En-/disable server signature (on|off|email)" },
-    OFF_ONLY("MergeTrailers", IN_SITES, ARGS_FLAG, "merge request trailers into request headers or not", WHY_ANSWERS),
+    OFF_ONLY("MergeTrailers", IN_SITES, ARGS_FLAG, "merge request trailers into request headers or not", WHY_TRAILERS),
     /* files */
     { "Options", ANYWHERE, ARGS_RAW, core_set_options, PLACE(options),
       "Set a number of attributes for a given directory" },
@@ -236,7 +236,7 @@ const struct directive core_directives[] = {
     INERT("ServerPath", IN_SITES, ARGS_1, "The pathname the server can be reached at",
           "hosts are told apart by their names / ホストは名前で区別します"),
     /* Refused. */
-    REFUSED("SetInputFilter", ANYWHERE, WHY_ANSWERS),
+    REFUSED("SetInputFilter", ANYWHERE, WHY_NO_INPUT),
     REFUSED("ChrootDir", IN_SITES, WHY_GUARDS),
     REFUSED("RegexDefaultOptions", IN_SITES,
             "patterns keep their defaults in this version / この版では既定値のままです"),

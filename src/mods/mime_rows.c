@@ -177,7 +177,7 @@ static const struct directive rows[] = {
       "an encoding (e.g., gzip), followed by one or more file extensions" },
     { "AddHandler", ANYWHERE, ARGS_ITERATE2, add_handler, NO_SLOT,
       "a handler name followed by one or more file extensions", CONF_WORKS, WHY_SCRIPTS },
-    REFUSED("AddInputFilter", ANYWHERE, WHY_ANSWERS),
+    REFUSED("AddInputFilter", ANYWHERE, WHY_NO_INPUT),
     { "AddLanguage", ANYWHERE, ARGS_ITERATE2, add_language, NO_SLOT,
       "a language (e.g., fr), followed by one or more file extensions" },
     { "AddOutputFilter", ANYWHERE, ARGS_ITERATE2, add_filters, NO_SLOT,

@@ -35,8 +35,9 @@
 #define WHY_GUARDS "it protects, and this version does not act on it / 保護の指定ですが、この版ではまだ機能しません"
 #define WHY_ROUTES                                                                                                     \
     "it sends requests elsewhere, and this version does not act on it / この版ではまだ振り分けに使えません"
-#define WHY_ANSWERS "it changes answers, and this version does not act on it / この版ではまだ応答を変更できません"
-#define WHY_CODE    "it loads code made for httpd / httpd 用のコードは読み込めません"
+#define WHY_NO_INPUT "Weir has no input filters / Weir に入力フィルターはありません"
+#define WHY_TRAILERS "trailers are no part of the head / トレーラーはヘッダーに混ぜません"
+#define WHY_CODE     "it loads code made for httpd / httpd 用のコードは読み込めません"
 
 /* Why a line may stand and does nothing. */
 #define WHY_READ     "files are read or sent by the kernel, never mapped / ファイルをメモリーに割り付けることはありません"
