@@ -13,9 +13,9 @@ struct passage {
     struct access_record *record;
     struct log_sink *sink;      /* the site's error log */
     uint32_t head_in, head_out; /* bytes of the two heads */
-    struct log_levels levels;
-    uint16_t url; /* where it begins in the text */
-    char text[];  /* the client, NUL, the backend's URL */
+    signed char level;          /* LogLevel of mod_proxy there */
+    uint16_t url;               /* where it begins in the text */
+    char text[];                /* the client, NUL, the backend's URL */
 };
 
 static struct span upgrade_asked(const struct exchange *ex)
@@ -76,6 +76,7 @@ static struct log_target log_of(const struct passage *p)
     const struct snapshot *now = p->worker->epoch->snapshot;
     const struct vec *sites = &now->sites;
     const struct site *found = now->main->log.sink == p->sink ? now->main : NULL;
+    struct log_target log = { .sink = p->sink };
 
     for (unsigned i = 0; !found && i < sites->n; i++) {
         const struct site *s = sites->items[i];
@@ -83,8 +84,9 @@ static struct log_target log_of(const struct passage *p)
             found = s;
     }
     if (found)
-        return (struct log_target){ p->sink, p->levels, found->log.render, found->log.format };
-    return (struct log_target){ .sink = p->sink, .levels = p->levels };
+        log = found->log;
+    log.levels.of[LOG_PROXY] = p->level;
+    return log;
 }
 
 static void say_end(const struct passage *p, const struct tunnel_report *r)
@@ -141,7 +143,7 @@ static struct passage *new_passage(struct exchange *ex, size_t *size)
     p->origin = ex->upstream->origin;
     p->member = balance_keep(ex);
     p->sink = log_sink_again(log->sink);
-    p->levels = log->levels;
+    p->level = log->levels.of[LOG_PROXY];
     p->record = logs_prepare(&ex->r);
     p->head_in = (uint32_t)ex->r.bytes_in;
     p->head_out = (uint32_t)ex->r.bytes_out;

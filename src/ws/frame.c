@@ -79,18 +79,41 @@ static void note_frame(struct ws_scan *s, const struct ws_frame *f)
     s->messages += f->fin && f->opcode < WS_CLOSE;
 }
 
-/* A header that came in pieces: byte by byte into s->head. Returns how many were taken. */
+/* One more byte of a header that came in pieces. True: it is whole. */
+static bool join_byte(struct ws_scan *s, unsigned char byte)
+{
+    unsigned extra;
+
+    if (s->n_head == 0)
+        s->first = byte;
+    if (s->n_head == 1) {
+        s->second = byte;
+        s->left = 0;
+    }
+    extra = (s->second & LENGTH) == 126 ? 2 : (s->second & LENGTH) == 127 ? 8 : 0;
+    if (s->n_head >= 2 && s->n_head < 2 + extra)
+        s->left = s->left << 8 | byte;
+    return ++s->n_head >= 2 && s->n_head == header_size(s->second);
+}
+
+static enum http_parse take_joined(struct ws_scan *s, struct ws_frame *f)
+{
+    *f = (struct ws_frame){ .opcode = s->first & OPCODE, .fin = s->first & FIN, .length = s->second & LENGTH };
+    if (f->length >= 126)
+        f->length = s->left;
+    s->n_head = 0;
+    s->left = 0;
+    return frame_is_legal(f) ? HTTP_DONE : HTTP_BAD;
+}
+
 static size_t join_header(struct ws_scan *s, struct span in, struct ws_frame *f, enum http_parse *result)
 {
     size_t taken = 0;
+    bool whole = false;
 
-    *result = HTTP_MORE;
-    while (taken < in.n && *result == HTTP_MORE) {
-        s->head[s->n_head++] = (unsigned char)in.p[taken++];
-        *result = ws_parse_frame((struct span){ (const char *)s->head, s->n_head }, f);
-    }
-    if (*result != HTTP_MORE)
-        s->n_head = 0;
+    while (taken < in.n && !whole)
+        whole = join_byte(s, (unsigned char)in.p[taken++]);
+    *result = whole ? take_joined(s, f) : HTTP_MORE;
     return taken;
 }
 
@@ -112,7 +135,7 @@ void ws_scan(struct ws_scan *s, struct span bytes)
 {
     while (bytes.n && !s->lost && !s->closed) {
         size_t n;
-        if (s->left) {
+        if (s->left && !s->n_head) {
             n = bytes.n < s->left ? bytes.n : (size_t)s->left;
             s->left -= n;
             s->closed = s->in_close && s->left == 0;
@@ -128,7 +151,7 @@ uint64_t ws_scan_unseen(const struct ws_scan *s)
 {
     if (s->lost)
         return UINT64_MAX;
-    return s->in_close ? 0 : s->left;
+    return s->in_close || s->n_head ? 0 : s->left;
 }
 
 void ws_scan_skip(struct ws_scan *s, uint64_t n)

@@ -166,7 +166,8 @@ static enum flow move_copied(struct tunnel *t, enum tunnel_side from, size_t mos
 
 /* ---- spliced ---- */
 
-/* Between frames: the next one's header, without taking it. When it is large it may go by. FLOW_DRY: nothing is there. */
+/* Between frames: the next one's header, without taking it. When it is large it may go by. FLOW_DRY: nothing is there.
+ */
 static enum flow look_ahead(struct end *e)
 {
     char head[14];

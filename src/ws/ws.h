@@ -48,11 +48,12 @@ void ws_mask(char *p, size_t n, const unsigned char mask[4], size_t offset);
 
 /* Follows frame boundaries in a passing stream without keeping bytes: enough to see a Close go by. */
 struct ws_scan {
-    uint64_t left;     /* payload of the frame under way */
-    uint32_t messages; /* final data frames seen */
-    unsigned char head[14], n_head;
-    bool closed : 1; /* a whole Close frame went by */
-    bool lost : 1;   /* not WebSocket framing: no more is looked at */
+    uint64_t left;               /* payload of the frame under way; while its header is, its length so far */
+    uint32_t messages;           /* final data frames seen */
+    unsigned char first, second; /* of the header under way */
+    unsigned char n_head;        /* how many of its bytes came; 0 between headers */
+    bool closed : 1;             /* a whole Close frame went by */
+    bool lost : 1;               /* not WebSocket framing: no more is looked at */
     bool in_close : 1;
     bool big : 1; /* the frame under way, or the last one, has WS_BIG of payload or more */
 };
