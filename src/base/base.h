@@ -47,7 +47,7 @@ bool span_eq(struct span a, struct span b);
 bool span_istarts(struct span s, struct span prefix);     /* ASCII case ignored */
 static inline bool span_ieq(struct span a, struct span b) /* ASCII case ignored */
 {
-    return a.n == b.n && span_istarts(a, b);
+    return a.n == b.n && (a.n == 0 || (((*a.p ^ *b.p) & ~0x20) == 0 && span_istarts(a, b)));
 }
 static inline bool span_ieq_str(struct span a, const char *b)
 {

@@ -25,36 +25,26 @@ static bool ieq_bytes(const char *a, const char *b, size_t n)
     return true;
 }
 
-/* Up to eight bytes as a word. */
-static uint64_t load(const char *p, size_t n)
-{
-    uint64_t w = 0;
-    uint32_t four;
-
-    if (n >= 8)
-        return *(const uint64_t *)memcpy(&w, p, 8);
-    if (n >= 4) {
-        memcpy(&w, p, 4);
-        memcpy(&four, p + n - 4, 4);
-        return w | (uint64_t)four << 32;
-    }
-    for (size_t i = 0; i < n; i++)
-        w = w << 8 | (unsigned char)p[i];
-    return w;
-}
-
 /* Eight bytes that are equal, or differ in anything but the bit of the case, are decided at once. */
-bool span_istarts(struct span s, struct span prefix)
+static bool ieq_words(const char *a, const char *b, size_t n)
 {
-    if (s.n < prefix.n)
-        return false;
-    for (size_t i = 0; i < prefix.n; i += 8) {
-        size_t n = prefix.n - i < 8 ? prefix.n - i : 8;
-        uint64_t a = load(s.p + i, n), b = load(prefix.p + i, n);
-        if (((a ^ b) & ~0x2020202020202020u) || (a != b && !ieq_bytes(s.p + i, prefix.p + i, n)))
+    size_t i = 0;
+
+    for (; i + 8 <= n; i += 8) {
+        uint64_t v, w;
+        memcpy(&v, a + i, 8);
+        memcpy(&w, b + i, 8);
+        if (((v ^ w) & ~0x2020202020202020u) || (v != w && !ieq_bytes(a + i, b + i, 8)))
             return false;
     }
-    return true;
+    return ieq_bytes(a + i, b + i, n - i);
+}
+
+/* Peers write nearly all names as we do. */
+bool span_istarts(struct span s, struct span prefix)
+{
+    return s.n >= prefix.n &&
+           (prefix.n == 0 || memcmp(s.p, prefix.p, prefix.n) == 0 || ieq_words(s.p, prefix.p, prefix.n));
 }
 
 /* A borrow from below SP, or a zero where DEL was, shows in the top bits. */
