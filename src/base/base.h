@@ -47,7 +47,9 @@ bool span_eq(struct span a, struct span b);
 bool span_istarts(struct span s, struct span prefix);     /* ASCII case ignored */
 static inline bool span_ieq(struct span a, struct span b) /* ASCII case ignored */
 {
-    return a.n == b.n && (a.n == 0 || (((*a.p ^ *b.p) & ~0x20) == 0 && span_istarts(a, b)));
+    if (a.n != b.n)
+        return false;
+    return a.n == 0 || ((((*a.p ^ *b.p) | (a.p[a.n - 1] ^ b.p[a.n - 1])) & ~0x20) == 0 && span_istarts(a, b));
 }
 static inline bool span_ieq_str(struct span a, const char *b)
 {

@@ -15,7 +15,9 @@
 
 struct regex {
     pcre2_code *code;
-    PCRE2_SPTR names; /* PCRE2's table: two bytes of number, then the name */
+    bool direct;       /* its machine code may be called without pcre2_match's look at the arguments */
+    struct span start; /* what each subject that matches begins with */
+    PCRE2_SPTR names;  /* PCRE2's table: two bytes of number, then the name */
     uint32_t captures, name_count, name_size;
 };
 
@@ -88,11 +90,27 @@ static const char *describe(struct arena *a, int code, size_t offset)
     return arena_printf(a, "%s at offset %zu", (const char *)text, offset);
 }
 
+/* The plain text behind a leading "^", where no other branch, case or line may match. It decides most of a long list of
+ * rules. */
+static struct span fixed_start(struct arena *a, const char *pattern, unsigned flags)
+{
+    const char *text = pattern + 1;
+    size_t n;
+
+    if (*pattern != '^' || flags & (REGEX_NOCASE | REGEX_MULTILINE | REGEX_EXTENDED) || strchr(pattern, '|'))
+        return (struct span){ 0 };
+    n = strcspn(text, "\\^$.[()?*+{");
+    if (n && (text[n] == '?' || text[n] == '*' || text[n] == '{')) /* the last need not be there */
+        n--;
+    return (struct span){ arena_strndup(a, text, n), n };
+}
+
 struct regex *regex_compile(struct arena *a, const char *pattern, unsigned flags, const char **error)
 {
     struct regex *r;
     pcre2_code *code;
     PCRE2_SIZE offset;
+    uint32_t options;
     int fault;
 
     code = pcre2_compile((PCRE2_SPTR)pattern, PCRE2_ZERO_TERMINATED, compile_options(flags), &fault, &offset, NULL);
@@ -101,9 +119,12 @@ struct regex *regex_compile(struct arena *a, const char *pattern, unsigned flags
         return NULL;
     }
     arena_on_free(a, free_code, code);
-    pcre2_jit_compile(code, PCRE2_JIT_COMPLETE); /* where that fails (no JIT, W^X) the interpreter serves */
     r = arena_alloc(a, sizeof(*r));
     r->code = code;
+    pcre2_pattern_info(code, PCRE2_INFO_ALLOPTIONS, &options);
+    /* Where that fails the interpreter serves. Of UTF ("(*UTF)") the subject is to be looked at first. */
+    r->direct = pcre2_jit_compile(code, PCRE2_JIT_COMPLETE) == 0 && !(options & PCRE2_UTF);
+    r->start = fixed_start(a, pattern, flags);
     pcre2_pattern_info(code, PCRE2_INFO_CAPTURECOUNT, &r->captures);
     pcre2_pattern_info(code, PCRE2_INFO_NAMECOUNT, &r->name_count);
     pcre2_pattern_info(code, PCRE2_INFO_NAMEENTRYSIZE, &r->name_size);
@@ -126,12 +147,16 @@ static void take_groups(struct regex_match *m, struct span subject, const PCRE2_
 
 enum regex_result regex_search(const struct regex *r, struct span subject, struct regex_match *m)
 {
-    struct matcher *t = matcher_of_thread();
+    struct matcher *t;
     int found;
 
     if (!subject.p)
         subject.p = "";
-    found = pcre2_match(r->code, (PCRE2_SPTR)subject.p, subject.n, 0, 0, t->data, t->context);
+    if (subject.n < r->start.n || memcmp(subject.p, r->start.p ? r->start.p : "", r->start.n) != 0)
+        return REGEX_NO;
+    t = matcher_of_thread();
+    found = (r->direct ? pcre2_jit_match : pcre2_match)(r->code, (PCRE2_SPTR)subject.p, subject.n, 0, 0, t->data,
+                                                        t->context);
     if (found == PCRE2_ERROR_NOMATCH)
         return REGEX_NO;
     if (found < 0)

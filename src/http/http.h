@@ -14,13 +14,14 @@ struct http_field {
 struct http_fields {
     struct http_field *items; /* in the arena */
     unsigned n, cap;
-    uint64_t tags; /* a bit for each name's length and first letter: most names that are looked for are not there */
+    uint64_t tags; /* a bit for each name's length and end letters: most names that are looked for are not there */
 };
 void http_fields_add(struct arena *a, struct http_fields *f, struct span name, struct span value);
 /* Names that differ in case alone have the same. */
 static inline uint64_t http_field_tag(struct span name)
 {
-    return 1ull << ((name.n * 7 + (name.n ? (unsigned char)*name.p | 0x20u : 0)) % 64);
+    size_t ends = name.n ? ((unsigned char)*name.p | 0x20u) + ((unsigned char)name.p[name.n - 1] | 0x20u) * 5u : 0;
+    return 1ull << ((name.n * 7 + ends) % 64);
 }
 /* First field of that name (case ignored), or NULL. */
 struct http_field *http_fields_named(const struct http_fields *f, struct span name);

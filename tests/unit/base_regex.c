@@ -74,6 +74,31 @@ static void flags_mean_what_httpd_means(void **state)
     assert_matches("(?<n>a)|(?<n>b)", 0, "b", REGEX_YES); /* httpd allows names twice */
 }
 
+/* A start that is plain text is compared before anything is matched: it must not keep out what matches. */
+static void a_fixed_start_keeps_out_what_cannot_match_alone(void **state)
+{
+    (void)state;
+    assert_matches("^/chat", 0, "/chat/1", REGEX_YES);
+    assert_matches("^/chat", 0, "/chap/1", REGEX_NO);
+    assert_matches("^/chat", 0, "/cha", REGEX_NO);
+    assert_matches("^/chat", 0, "", REGEX_NO);
+    assert_matches("^/chats?$", 0, "/chat", REGEX_YES);
+    assert_matches("^/chats*$", 0, "/chat", REGEX_YES);
+    assert_matches("^/chats{0,2}$", 0, "/chat", REGEX_YES);
+    assert_matches("^/chat+$", 0, "/chat", REGEX_YES);
+    assert_matches("^/chat+$", 0, "/cha", REGEX_NO);
+    assert_matches("^/a|/b$", 0, "/b", REGEX_YES);
+    assert_matches("^/a(b|c)", 0, "/ac", REGEX_YES);
+    assert_matches("^/CHAT", REGEX_NOCASE, "/chat", REGEX_YES);
+    assert_matches("^b", REGEX_MULTILINE, "a\nb", REGEX_YES);
+    assert_matches("^ a", REGEX_EXTENDED, "a", REGEX_YES);
+    assert_matches("^(?i)/CHAT", 0, "/chat", REGEX_YES);
+    assert_matches("^\\Q/a", 0, "/a", REGEX_YES);
+    assert_matches("^$", 0, "", REGEX_YES);
+    assert_matches("^", 0, "x", REGEX_YES);
+    assert_int_equal(regex_search(compile("^/", 0), (struct span){ NULL, 0 }, NULL), REGEX_NO);
+}
+
 static void bytes_are_bytes(void **state)
 {
     struct regex *r = compile("^.$", 0);
@@ -190,6 +215,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(groups_point_into_the_subject),
         cmocka_unit_test(flags_mean_what_httpd_means),
+        cmocka_unit_test(a_fixed_start_keeps_out_what_cannot_match_alone),
         cmocka_unit_test(bytes_are_bytes),
         cmocka_unit_test(a_bad_pattern_says_where),
         cmocka_unit_test(a_hostile_subject_ends_at_the_limit),
