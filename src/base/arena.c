@@ -1,18 +1,15 @@
 /* Arenas: bytes that end together. Blocks of 8 KiB doubling to 64 KiB; what is big gets a block of its own.
- * The first block comes from a small cache of the thread, so that an arena for each request costs no malloc. */
-#include "base.h"
+ * The first block is one of the thread's, and most requests need no second one. */
+#include "blocks.h"
 
-#include <pthread.h>
 #include <sanitizer/asan_interface.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#define ARENA_MAGIC  0xa7e4a001u
-#define FIRST_BLOCK  ((size_t)8192) /* most requests need no second one */
-#define LARGEST      ((size_t)65536)
-#define BIG          ((size_t)16384) /* from here on a block of its own: growing for it would waste the current one */
-#define ALIGNMENT    _Alignof(max_align_t)
-#define CACHE_BLOCKS 64
+#define ARENA_MAGIC 0xa7e4a001u
+#define LARGEST     ((size_t)65536)
+#define BIG         ((size_t)16384) /* from here on a block of its own: growing for it would waste the current one */
+#define ALIGNMENT   _Alignof(max_align_t)
 
 struct block {
     struct block *next;
@@ -34,61 +31,14 @@ struct arena { /* lives in its own oldest block */
     struct cleanup *cleanups;
 };
 
-/* ---- the thread's cache of first blocks ------------------------------------------------------------------- */
-
-struct block_cache {
-    struct block *block[CACHE_BLOCKS]; /* an array and no chain: the blocks are poisoned while they lie here */
-    unsigned n;
-    bool known; /* to the key, which empties it at thread exit */
-};
-
-static _Thread_local struct block_cache cache;
-static pthread_key_t cache_key;
-static pthread_once_t cache_once = PTHREAD_ONCE_INIT;
-
-static void on_thread_exit(void *arg)
-{
-    struct block_cache *c = arg;
-
-    while (c->n)
-        free(c->block[--c->n]);
-    c->known = false;
-}
-
-static void make_key(void)
-{
-    ASSERT(pthread_key_create(&cache_key, on_thread_exit) == 0);
-}
-
-static bool cache_put(struct block *b)
-{
-    if (b->size != FIRST_BLOCK || cache.n == CACHE_BLOCKS)
-        return false;
-    if (!cache.known) {
-        pthread_once(&cache_once, make_key);
-        if (pthread_setspecific(cache_key, &cache) != 0)
-            return false;
-        cache.known = true;
-    }
-    ASAN_POISON_MEMORY_REGION(b, FIRST_BLOCK);
-    cache.block[cache.n++] = b;
-    return true;
-}
-
 /* ---- blocks --------------------------------------------------------------------------------------------- */
 
 /* The unused part of a block is poisoned, so that AddressSanitizer sees into arenas as it sees into malloc. */
 static struct block *block_new(size_t size)
 {
-    struct block *b;
+    struct block *b = size == BLOCK_SIZE ? block_take() : malloc(size);
 
-    if (size == FIRST_BLOCK && cache.n) {
-        b = cache.block[--cache.n];
-        ASAN_UNPOISON_MEMORY_REGION(b, sizeof(*b));
-    } else {
-        b = malloc(size);
-        ASSERT(b != NULL);
-    }
+    ASSERT(b != NULL);
     b->next = NULL, b->size = size;
     ASAN_POISON_MEMORY_REGION(b->bytes, size - sizeof(*b));
     return b;
@@ -96,7 +46,9 @@ static struct block *block_new(size_t size)
 
 static void block_free(struct block *b)
 {
-    if (!cache_put(b))
+    if (b->size == BLOCK_SIZE)
+        block_give(b);
+    else
         free(b);
 }
 
@@ -135,12 +87,12 @@ static void grow(struct arena *a, size_t need)
 
 struct arena *arena_new(void)
 {
-    struct block *b = block_new(FIRST_BLOCK);
+    struct block *b = block_new(BLOCK_SIZE);
     struct arena *a = take(b, sizeof(*b), sizeof(*a));
 
     a->magic = ARENA_MAGIC;
     a->blocks = b;
-    a->held = FIRST_BLOCK;
+    a->held = BLOCK_SIZE;
     a->used = (sizeof(*b) + sizeof(*a) + ALIGNMENT - 1) & ~(ALIGNMENT - 1);
     return a;
 }

@@ -1,5 +1,5 @@
 /* Bytes on their way: appended at the end, consumed at the start, moved down before they grow. */
-#include "base.h"
+#include "blocks.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,6 +23,10 @@ char *buf_reserve(struct buf *b, size_t n)
     ASSERT(b->start <= b->end && b->end <= b->cap && n < SIZE_MAX / 4);
     if (n <= b->cap - b->end && b->data)
         return b->data + b->end;
+    if (!b->data && n > SMALLEST && n <= BLOCK_SIZE) { /* to read into */
+        b->cap = BLOCK_SIZE;
+        return b->data = block_take();
+    }
     move_down(b);
     while (cap - b->end < n)
         cap *= 2;
@@ -76,6 +80,9 @@ void buf_consume(struct buf *b, size_t n)
 
 void buf_release(struct buf *b)
 {
-    free(b->data);
+    if (b->cap == BLOCK_SIZE)
+        block_give(b->data);
+    else
+        free(b->data);
     *b = (struct buf){ 0 };
 }

@@ -39,13 +39,13 @@ FEW = 10
 # How many of a kind are counted, and what one may cost: instructions, system calls. About a tenth more than was measured;
 # an echo is two messages, a handshake is with one request upon it. What OpenSSL takes depends on the processor.
 BOUNDS = {
-    "echo": (1000, 2030, 6.6),
-    "wss echo": (1000, 18000, 6.6),
-    "connect": (100, 69000, 28),
-    "request": (100, 61500, 8),
-    "browser's request": (100, 82500, 8),
-    "full handshake": (40, 3200000, 32),
-    "resumed handshake": (40, 2800000, 31),
+    "echo": (1000, 2000, 6.6),
+    "wss echo": (1000, 17800, 6.6),
+    "connect": (100, 52500, 27),
+    "request": (100, 31000, 7.7),
+    "browser's request": (100, 43500, 7.7),
+    "full handshake": (40, 3100000, 31),
+    "resumed handshake": (40, 2750000, 30),
 }
 BROWSER = [
     ("User-Agent", "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"),
