@@ -1,5 +1,6 @@
 /* The Authorization field, Basic and Digest: any bytes give parts that are whole, or none. */
 #include "auth_digest.h"
+#include "config.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -28,31 +29,13 @@ static void try_digest(struct arena *a, struct span field)
     ASSERT(!digest_check_nonce(d.nonce, d.realm, d.opaque, &time, expected));
 }
 
-static const char *give(void *ctx, const char *path, size_t *n)
-{
-    static const char text[] = "ServerName fuzz.test";
-
-    (void)ctx, (void)path;
-    *n = sizeof(text) - 1;
-    return text;
-}
-
 /* One for all inputs: nothing changes it. */
 static const struct snapshot *snapshot(void)
 {
     static struct snapshot *s;
-    struct conf_options o = { .file = "/fuzz.conf", .root = "/", .modules = all_modules, .version = APACHE_VERSION };
-    struct conf_error error = { 0 };
-    struct arena *errors;
 
-    if (s)
-        return s;
-    errors = arena_new();
-    o.load = give;
-    o.check_only = true;
-    s = conf_load(&o, errors, &error);
+    s = s ? s : load_text("ServerName fuzz.test");
     ASSERT(s);
-    arena_free(errors);
     return s;
 }
 

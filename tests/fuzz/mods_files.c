@@ -1,6 +1,6 @@
 /* Paths to files: whatever the bytes of a path, with each way of reading slashes, plain roots and aliases alike, what
  * is found lies below what was meant, and links are not followed where they may not be. A tree on disk is asked. */
-#include "mods.h"
+#include "config.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -12,7 +12,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static char root[64] = "/tmp/weir-fuzz-XXXXXX"; /* "…/in" is what is served; "…/secret" lies beside it */
 static struct snapshot *snapshot;
-static char text[1024];
 
 static void remove_tree(void)
 {
@@ -37,25 +36,9 @@ static void put(const char *name, bool directory, const char *link)
         fclose(fopen(path, "w"));
 }
 
-static const char *give(void *ctx, const char *path, size_t *n)
-{
-    (void)ctx, (void)path;
-    *n = strlen(text);
-    return text;
-}
-
 static void begin(void)
 {
-    const char *no_defines[1] = { NULL };
-    struct conf_options o = { .file = "/f",
-                              .root = "/",
-                              .defines = no_defines,
-                              .modules = all_modules,
-                              .version = APACHE_VERSION,
-                              .check_only = true,
-                              .load = give };
-    struct conf_error error = { 0 };
-    struct arena *a = arena_new();
+    char text[1024];
 
     ASSERT(mkdtemp(root));
     put("secret", false, NULL);
@@ -71,9 +54,8 @@ static void begin(void)
              "None\nAllowOverride None\n"
              "</Directory>\nAlias /x/ %s/in/\nAlias /y %s/in\nAliasMatch ^/z(.*) %s/in/$1\n",
              root, root, root, root);
-    snapshot = conf_load(&o, a, &error);
+    snapshot = load_text(text);
     ASSERT(snapshot);
-    arena_free(a);
     atexit(remove_tree);
 }
 

@@ -1,32 +1,8 @@
 /* Header, RequestHeader and SetEnvIf: any line is taken or refused, and what was taken acts on a hostile request. The
  * input is a header line without its first word, a SetEnvIf line without it, and the value of a field, a line each. */
-#include "mods.h"
+#include "config.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static const char *text;
-
-static const char *give(void *ctx, const char *path, size_t *n)
-{
-    (void)ctx, (void)path;
-    *n = strlen(text);
-    return text;
-}
-
-static char *next_line(struct arena *a, const char **p)
-{
-    size_t n = strcspn(*p, "\n");
-    char *line = arena_strndup(a, *p, n);
-
-    *p += n + ((*p)[n] == '\n');
-    for (char *c = line; *c; c++)
-        if (*c == '\r')
-            *c = ' ';
-    n = strlen(line);
-    while (n && line[n - 1] == '\\') /* would join the next */
-        line[--n] = '\0';
-    return line;
-}
 
 static void act(struct arena *a, const struct snapshot *s, const char *value)
 {
@@ -57,16 +33,9 @@ static void act(struct arena *a, const struct snapshot *s, const char *value)
 static void load_and_act(struct arena *a, const char *directive, const char *line, const char *condition,
                          const char *value)
 {
-    struct conf_options o = { .file = "/fuzz.conf", .root = "/", .modules = all_modules, .version = APACHE_VERSION };
-    struct conf_error error = { 0 };
-    struct snapshot *s;
+    struct snapshot *s = load_text(arena_concat(a, "ServerName fuzz.test\n", directive, " ", line,
+                                                *condition ? "\nSetEnvIf " : "\n#", condition, "\n", NULL));
 
-    text = arena_concat(a, "ServerName fuzz.test\n", directive, " ", line, *condition ? "\nSetEnvIf " : "\n#",
-                        condition, "\n", NULL);
-    o.load = give;
-    o.check_only = true;
-    s = conf_load(&o, a, &error);
-    ASSERT(!s == !!error.text);
     if (!s)
         return;
     act(a, s, value);
@@ -77,7 +46,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct arena *a = arena_new();
     const char *p = arena_strndup(a, (const char *)data, size);
-    const char *line = next_line(a, &p), *condition = next_line(a, &p), *value = next_line(a, &p);
+    const char *line = next_conf_line(a, &p), *condition = next_conf_line(a, &p), *value = next_conf_line(a, &p);
 
     load_and_act(a, "Header", line, condition, value);
     load_and_act(a, "RequestHeader", line, condition, value);

@@ -1,32 +1,10 @@
 /* RemoteIPHeader's field: any bytes leave a request whose client is an address, and a field that is no longer. */
-#include "mods.h"
+#include "config.h"
 
 #include <arpa/inet.h>
 
 static const char conf[] = "ServerName fuzz.test\nRemoteIPHeader X-F\nRemoteIPProxiesHeader X-By\n"
                            "RemoteIPInternalProxy 192.0.2.1 10.0.0.0/8\nRemoteIPTrustedProxy 8.8.8.8 2001:db8::/32\n";
-
-static const char *give(void *ctx, const char *path, size_t *n)
-{
-    (void)ctx, (void)path;
-    *n = sizeof(conf) - 1;
-    return conf;
-}
-
-static struct snapshot *load(void)
-{
-    struct conf_options o = { .file = "/fuzz.conf", .root = "/", .modules = all_modules, .version = APACHE_VERSION };
-    struct arena *a = arena_new();
-    struct conf_error error = { 0 };
-    struct snapshot *s;
-
-    o.load = give;
-    o.check_only = true;
-    s = conf_load(&o, a, &error);
-    ASSERT(s);
-    arena_free(a);
-    return s;
-}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -37,7 +15,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     unsigned char ip[16];
     struct span left;
 
-    s = s ? s : load();
+    s = s ? s : load_text(conf);
+    ASSERT(s);
     r.snapshot = s;
     r.site = s->main;
     r.place = &s->main->place;

@@ -1,4 +1,5 @@
 /* Rules of every kind on hostile requests: a path, a query and a field's value, a line each. */
+#include "config.h"
 #include "rewrite.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -20,28 +21,6 @@ static const char conf[] =
     "RewriteCond %{HTTP:X} >=$1 [OR]\nRewriteCond %{HTTP:X} -gt5\nRewriteRule ^/t(.*)$ - [F]\n"
     "RewriteRule ^/(a+)+$ - [G]\n"
     "RewriteRule ^/z(.*)$ $1 [PT]\n";
-
-static const char *give(void *ctx, const char *path, size_t *n)
-{
-    (void)ctx, (void)path;
-    *n = sizeof(conf) - 1;
-    return conf;
-}
-
-static struct snapshot *load(void)
-{
-    struct conf_options o = { .file = "/fuzz.conf", .root = "/", .modules = all_modules, .version = APACHE_VERSION };
-    struct arena *a = arena_new();
-    struct conf_error error = { 0 };
-    struct snapshot *s;
-
-    o.load = give;
-    o.check_only = true;
-    s = conf_load(&o, a, &error);
-    ASSERT(s);
-    arena_free(a);
-    return s;
-}
 
 static struct span next_line(const char **p)
 {
@@ -72,7 +51,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct span args;
     char *uri = NULL;
 
-    s = s ? s : load();
+    s = s ? s : load_text(conf);
+    ASSERT(s);
     r.snapshot = s;
     r.site = s->main;
     r.place = &s->main->place;

@@ -6,20 +6,6 @@
 
 #define SET "SetOutputFilter DEFLATE\n"
 
-static void drop(void *s)
-{
-    snapshot_drop(s);
-}
-
-/* Held until the test's arena goes. */
-static struct snapshot *kept(const char *conf)
-{
-    struct snapshot *s = must_load(conf);
-
-    arena_on_free(arena, drop, s);
-    return s;
-}
-
 static struct request *answer(const char *conf, const char *accept)
 {
     struct snapshot *s = kept(conf);

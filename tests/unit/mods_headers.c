@@ -9,9 +9,7 @@
 
 static void lines_at_fault_get_apaches_words(void **state)
 {
-    static const struct {
-        const char *line, *fault;
-    } cases[] = {
+    static const struct line_fault cases[] = {
         { "Header", "first argument must be 'add'" },
         { "Header frob X a", "first argument must be 'add', 'set', 'setifempty', 'append', 'merge', 'unset', 'echo', "
                              "'note', 'edit', or 'edit*'." },
@@ -40,13 +38,7 @@ static void lines_at_fault_get_apaches_words(void **state)
     };
 
     (void)state;
-    for (size_t i = 0; i < COUNT_OF(cases); i++) {
-        const char *fault = NULL;
-
-        assert_null(load(cases[i].line, &fault));
-        if (!strstr(fault, cases[i].fault))
-            fail_msg("%s\n%s", cases[i].line, fault);
-    }
+    check_faults(cases, COUNT_OF(cases));
 }
 
 /* ---- actions ---- */

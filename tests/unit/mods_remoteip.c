@@ -4,20 +4,6 @@
 #define TRUSTED  "RemoteIPHeader X-F\nRemoteIPProxiesHeader X-By\nRemoteIPTrustedProxy 192.0.2.1 8.8.8.8\n"
 #define INTERNAL "RemoteIPHeader X-F\nRemoteIPInternalProxy 192.0.2.0/24 10.0.0.0/8\n"
 
-static void drop(void *s)
-{
-    snapshot_drop(s);
-}
-
-/* Held until the test's arena goes. */
-static struct snapshot *kept(const char *conf)
-{
-    struct snapshot *s = must_load(conf);
-
-    arena_on_free(arena, drop, s);
-    return s;
-}
-
 static struct request *ask(const char *conf, const char *value)
 {
     struct snapshot *s = kept(conf);

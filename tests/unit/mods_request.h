@@ -49,6 +49,34 @@ static struct snapshot *must_load(const char *text)
     return s;
 }
 
+static void drop_snapshot(void *s)
+{
+    snapshot_drop(s);
+}
+
+/* Held until the test's arena goes. */
+static inline struct snapshot *kept(const char *text)
+{
+    struct snapshot *s = must_load(text);
+
+    arena_on_free(arena, drop_snapshot, s);
+    return s;
+}
+
+struct line_fault {
+    const char *line, *fault; /* what its text holds */
+};
+static inline void check_faults(const struct line_fault *cases, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        const char *fault = NULL;
+
+        assert_null(load(cases[i].line, &fault));
+        if (!strstr(fault, cases[i].fault))
+            fail_msg("%s\n%s", cases[i].line, fault);
+    }
+}
+
 static struct peer_info peer = {
     .ip = "192.0.2.1",
     .local_ip = "192.0.2.9",

@@ -7,9 +7,7 @@
 
 static void lines_at_fault_get_apaches_words(void **state)
 {
-    static const struct {
-        const char *line, *fault;
-    } cases[] = {
+    static const struct line_fault cases[] = {
         { "SetEnvIf", "Missing header-field name for SetEnvIf" },
         { "SetEnvIf Host", "Missing regular expression for SetEnvIf" },
         { "SetEnvIf Host x", "Missing envariable expression for SetEnvIf" },
@@ -23,13 +21,7 @@ static void lines_at_fault_get_apaches_words(void **state)
     };
 
     (void)state;
-    for (size_t i = 0; i < COUNT_OF(cases); i++) {
-        const char *fault = NULL;
-
-        assert_null(load(cases[i].line, &fault));
-        if (!strstr(fault, cases[i].fault))
-            fail_msg("%s\n%s", cases[i].line, fault);
-    }
+    check_faults(cases, COUNT_OF(cases));
 }
 
 /* "-": not set */
