@@ -120,6 +120,15 @@ void loop_unwatch(struct loop *l, struct watch *w)
             l->events[i].data.ptr = NULL;
 }
 
+bool loop_has_event(const struct loop *l, const struct watch *w)
+{
+    int i = l->next_event;
+
+    while (i < l->n_events && l->events[i].data.ptr != w)
+        i++;
+    return i < l->n_events;
+}
+
 void loop_defer(struct loop *l, void (*fn)(void *), void *p)
 {
     if (l->n_releases == l->cap_releases) {

@@ -26,6 +26,7 @@ struct watch {
 };
 bool loop_watch(struct loop *l, struct watch *w); /* false: errno */
 void loop_unwatch(struct loop *l, struct watch *w);
+bool loop_has_event(const struct loop *l, const struct watch *w); /* this turn's, not yet handed over */
 bool loop_watch_level(struct loop *l, struct watch *w,
                       uint32_t events); /* level-triggered: listeners; call again to change */
 

@@ -7,6 +7,7 @@
 
 #define IDLE_TTL_MS    60000  /* a pooled connection's idle life where ttl= says nothing */
 #define IDLE_MOST      64     /* pooled a backend where smax= and max= say nothing */
+#define FRESH_MS       100    /* so long a pooled connection counts as just used */
 #define ORIGIN_LIFE_MS 600000 /* an origin without connections is forgotten */
 
 /* ---- origins ---- */
@@ -254,12 +255,23 @@ void upstream_keep(struct upstream *u)
         loop_post(o->loop, &o->next);
 }
 
+/* Of one that was used a moment ago the loop has told, or has in hand, all that came before its last wait, and backends
+ * end those that lie idle: a busy one costs no further call. */
+static bool is_known_quiet(const struct upstream *u)
+{
+    const struct loop *l = u->worker->loop;
+
+    return loop_now(l) - u->idle_since_ms < FRESH_MS &&
+           !(u->stream->ready & (STREAM_READABLE | STREAM_EOF | STREAM_FAILED)) &&
+           !loop_has_event(l, &u->stream->watch);
+}
+
 /* The one used last is the likeliest to be alive. */
 struct upstream *upstream_pooled(struct origin *o)
 {
     while (!link_empty(&o->idle)) {
         struct upstream *u = CONTAINER_OF(o->idle.prev, struct upstream, link);
-        if (is_quiet(u))
+        if (is_known_quiet(u) || is_quiet(u))
             return u;
         upstream_close(u);
     }

@@ -42,8 +42,8 @@ BOUNDS = {
     "echo": (1000, 2000, 6.6),
     "wss echo": (1000, 17800, 6.6),
     "connect": (100, 52500, 27),
-    "request": (100, 31000, 7.7),
-    "browser's request": (100, 43500, 7.7),
+    "request": (100, 31000, 6.7),
+    "browser's request": (100, 43500, 6.7),
     "full handshake": (40, 3100000, 31),
     "resumed handshake": (40, 2750000, 30),
 }

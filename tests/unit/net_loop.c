@@ -218,7 +218,10 @@ static void on_kill_other(struct watch *w, uint32_t events)
     struct end *e = CONTAINER_OF(w, struct end, watch);
     if (!(events & EPOLLIN))
         return;
+    assert_true(loop_has_event(l, &e->other->watch)); /* fetched, and not yet handed over */
+    assert_false(loop_has_event(l, w));
     loop_unwatch(l, &e->other->watch);
+    assert_false(loop_has_event(l, &e->other->watch));
     loop_defer(l, free, e->other);
     survivor = e;
     tell("k");
