@@ -1,6 +1,7 @@
 /* Which sections a request falls under, in httpd's order (request.c: ap_process_request_internal, ap_directory_walk,
  * ap_file_walk, ap_location_walk, ap_if_walk; mod_proxy.c: proxy_walk, which stands where <Directory> stands). */
 #include "core.h"
+#include "proxying.h"
 
 #include <ctype.h>
 

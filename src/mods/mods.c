@@ -1,6 +1,7 @@
 /* The only list of modules. Names and sources are httpd's, so that <IfModule>, LoadModule and LogLevel find them. */
 #include "access.h"
 #include "names.h"
+#include "proxying.h"
 #include "ssl.h"
 
 extern struct module alias_module;          /* alias.c */

@@ -3,6 +3,7 @@
 #define WEIR_PROXY_H
 
 #include "mods.h"
+#include "proxying.h"
 
 enum { ALIAS_NOCANON = 1, ALIAS_INTERPOLATE = 2 };
 

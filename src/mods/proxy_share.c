@@ -1,6 +1,6 @@
 /* The counters of balancers' members, for all threads and over reloads: found by name when a configuration is read,
  * held by snapshots and tunnels. A lock is taken where one is found or goes, never for a request. */
-#include "mods.h"
+#include "proxying.h"
 
 #include <pthread.h>
 #include <stdatomic.h>

@@ -1,6 +1,7 @@
 /* A request as its environment, its names and its log see it: httpd's ap_get_server_name, ap_get_server_port,
  * ap_construct_url, set_banner. */
 #include "mods.h"
+#include "proxying.h"
 
 void request_set_peer(struct request *r, const struct peer_info *peer)
 {

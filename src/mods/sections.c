@@ -1,6 +1,7 @@
 /* Section rows: httpd's core.c (dirsection, urlsection, filesection, ifsection, ap_limit_section, virtualhost_section)
  * and mod_proxy.c (proxysection). */
 #include "core.h"
+#include "proxying.h"
 
 #include <strings.h>
 

@@ -4,6 +4,7 @@
 
 #include "mods.h"
 #include "net.h"
+#include "proxying.h"
 #include "serve.h"
 #include "ws.h"
 #include <fcntl.h>

@@ -1,6 +1,7 @@
 /* RewriteCond, RewriteRule and RewriteMap: any line is taken or refused, and what was taken can be applied. The input
  * is a condition, a rule and a map, a line each. */
 #include "config.h"
+#include "proxying.h"
 #include "rewrite.h"
 
 #include <ctype.h>

@@ -1,5 +1,6 @@
 /* Rules of every kind on hostile requests: a path, a query and a field's value, a line each. */
 #include "config.h"
+#include "proxying.h"
 #include "rewrite.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

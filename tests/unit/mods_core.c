@@ -1,5 +1,6 @@
 /* The core's directives as httpd takes them: values, bounds, messages, merging, and the sections of a request. */
 #include "mods_proxy.h"
+#include "proxying.h"
 
 #define faults_with(config, message)                                                                                   \
     do {                                                                                                               \

@@ -1,5 +1,6 @@
 /* The head for the backend byte by byte, and what is kept of its answer. */
 #include "mods_proxy.h"
+#include "proxying.h"
 
 #define GET(path) "GET " path " HTTP/1.1\nHost: www.example.com:8080"
 

@@ -1,5 +1,6 @@
 /* From a request to a backend's URL: which ProxyPass, how paths join, what is decided before a connection. */
 #include "mods_proxy.h"
+#include "proxying.h"
 
 struct row {
     const char *conf, *head;

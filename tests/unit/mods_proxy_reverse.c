@@ -1,5 +1,6 @@
 /* ProxyPassReverse and the cookie maps. */
 #include "mods_proxy.h"
+#include "proxying.h"
 
 static const char *mapped(const char *conf, const char *name, const char *value)
 {

@@ -2,6 +2,7 @@
 #include "mods_proxy.h"
 
 #include "log.h"
+#include "proxying.h"
 
 static const struct proxy_worker *worker(const struct snapshot *s, unsigned i)
 {
@@ -192,12 +193,8 @@ static void lines_without_a_good_target_are_apaches_faults_too(void **state)
 static void what_cannot_act_yet_is_refused_by_name(void **state)
 {
     static const char *const lines[] = {
-        "ProxyRequests On",
-        "ProxyRemote * http://p:1",
-        "ProxyBlock example.com",
-        "ProxyDomain .example.com",
-        "NoProxy 10.0.0.0/8",
-        "ProxyPass / http://h/ mapping=servlet",
+        "ProxyRequests On",         "ProxyRemote * http://p:1", "ProxyBlock example.com",
+        "ProxyDomain .example.com", "NoProxy 10.0.0.0/8",       "ProxyPass / http://h/ mapping=servlet",
     };
     (void)state;
     for (unsigned i = 0; i < COUNT_OF(lines); i++) {

@@ -1,5 +1,6 @@
 /* mod_rewrite from within: texts taken apart and put together, URLs, maps, programs, and what a request becomes. */
 #include "mods_proxy.h"
+#include "proxying.h"
 #include "rewrite.h"
 
 #include <sys/stat.h>

@@ -3,6 +3,7 @@
 #include "ssl.h"
 
 #include "mods_proxy.h"
+#include "proxying.h"
 
 #include <fcntl.h>
 
