@@ -1,5 +1,7 @@
 /* What a backend says: its head, interim answers, and its end before any of that. */
 #include "balance.h"
+#include "reply.h"
+#include "upstream.h"
 
 #include <errno.h>
 #include <strings.h>

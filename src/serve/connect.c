@@ -1,6 +1,7 @@
 /* From an exchange to a connection: a pooled one, a free slot (max=, acquire=), the name, and each address in turn. */
 #include "balance.h"
 #include "tls_sites.h"
+#include "upstream.h"
 
 #include <errno.h>
 #include <stdlib.h>

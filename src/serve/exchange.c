@@ -1,5 +1,7 @@
 /* An exchange's life around its steps: made, resumed, timed, finished, aborted. The way itself is in request.c. */
 #include "balance.h"
+#include "reply.h"
+#include "upstream.h"
 
 #include <errno.h>
 #include <stdio.h>

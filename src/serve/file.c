@@ -1,6 +1,6 @@
 /* A file as the source of an answer: whole or in parts (RFC 9110 14, httpd's byterange_filter.c), by the kernel's own
  * sendfile where its bytes go out as they are, else read piece by piece while the client takes them. */
-#include "server.h"
+#include "reply.h"
 
 #include <errno.h>
 #include <unistd.h>

@@ -1,7 +1,7 @@
 /* Parts of a whole answer, for a request with Range (RFC 9110 14): httpd's byterange_filter.c. Of a backend's, which
  * httpd cuts when all of it is in memory, what lies outside is dropped as it comes; a file's are read from where they
  * lie. */
-#include "server.h"
+#include "reply.h"
 
 struct parts {
     struct coder coder;

@@ -1,6 +1,8 @@
 /* Bodies in both directions. A side is read only while the other has little unsent: that is the back-pressure. What
  * goes out is framed anew, so nothing of one connection's framing reaches the other (RFC 9112 11.2). */
 #include "balance.h"
+#include "reply.h"
+#include "upstream.h"
 
 #include <errno.h>
 

@@ -1,5 +1,5 @@
 /* Heads to the client, and whole answers of our own. RFC 9112 6, httpd's ap_set_keepalive and ap_http_header_filter. */
-#include "server.h"
+#include "reply.h"
 
 #include <stdio.h>
 

@@ -1,6 +1,8 @@
 /* THE WAY of a request, top to bottom, in Apache's order. Each step says what is next; nothing else decides. */
 #include "balance.h"
+#include "reply.h"
 #include "tls_sites.h"
+#include "upstream.h"
 
 #include <stdlib.h>
 

@@ -1,5 +1,6 @@
 /* TLS towards a backend, once its TCP connection stands. httpd: ssl_engine_io.c's ssl_io_filter_handshake. */
 #include "tls_sites.h"
+#include "upstream.h"
 
 /* The name that the certificate must cover, by SSLProxyCheckPeerName and SSLProxyCheckPeerCN. */
 static const char *name_to_check(const struct proxy_target *t)

@@ -240,30 +240,6 @@ void request_show(struct exchange *ex, const char *path); /* ErrorDocument: GET 
 enum step_result exchange_offload(struct exchange *ex, int (*work)(struct request *r));
 bool offload_leave(struct exchange *ex); /* the client of an exchange that is away left: true when it is back by that */
 
-/* reply.c: heads and answers of our own */
-/* What modules change in the head of an answer that is no error page, be it a backend's, a file's or our own; comes
- * before reply_head. 0, or 500: then nothing of the head is left. */
-int reply_edit(struct exchange *ex);
-void reply_head(struct exchange *ex);       /* status line and fields of ex->r into client->out; framing chosen */
-const char *reply_own(struct exchange *ex); /* a whole answer for r.status; or a local path to redirect to */
-void reply_interim(struct exchange *ex, const struct http_response_head *h);
-/* sink.c: an answer's body, whatever its source, framed for the client; a body may be dropped there (HEAD) */
-void sink_write(struct exchange *ex, struct span payload);
-void sink_choose(struct exchange *ex); /* its filters, and what they change in the head */
-int parts_choose(struct exchange *ex);
-/* What of the whole (answer_body.left) is asked for and may be given; and the head for that: its length. */
-enum http_ranges_result parts_asked(struct exchange *ex, struct http_ranges *ranges);
-uint64_t parts_head(struct exchange *ex, const struct http_ranges *ranges,
-                    struct http_multipart *m); /* parts.c: a Range of a backend's answer; 0 or 416 */
-void sink_push(struct exchange *ex);           /* no more for now: all so far is to reach the client */
-bool sink_is_plain(const struct exchange *ex); /* bytes go out as they are, so that a file may use sendfile */
-void sink_end(struct exchange *ex, const struct http_fields *trailers);   /* the whole reply is in client->out then */
-void chunk_add(struct buf *out, struct span payload);                     /* the payload as one chunk */
-void chunk_add_last(struct buf *out, const struct http_fields *trailers); /* less what must not follow a body */
-/* file.c: a file as the source of an answer */
-enum step_result file_answer(struct exchange *ex); /* the default handler */
-bool file_relay(struct exchange *ex);              /* sends on; false: the exchange is gone */
-void file_close(struct exchange *ex);
 /* relay.c: bodies; both may end the exchange: false then */
 bool relay_request(struct exchange *ex);         /* client -> backend, as far as it goes */
 bool relay_response(struct exchange *ex);        /* backend -> client */
@@ -278,61 +254,5 @@ bool answer_read(struct exchange *ex);  /* reads on; false: the exchange is gone
 bool upgrade_is_sane(struct exchange *ex); /* before connecting: else it is forwarded as plain HTTP */
 void upgrade_on_end(const void *passage, const struct tunnel_report *r); /* a tunnel's last words */
 enum step_result upgrade_answered(struct exchange *ex); /* a 101: STEP_DONE (a tunnel now) or STEP_REPLY */
-
-/* ---- upstream: connections to backends ------------------------------------------------------------------------------
- */
-
-#define UPSTREAM_MAGIC 0x55505331u
-struct origin { /* one backend address as this worker knows it */
-    char *key;  /* "host:port" or the socket's path, and what makes connections differ */
-    char *host, *unix_path;
-    int port;
-    struct addr *addrs; /* as resolved */
-    unsigned n_addrs, last_good;
-    bool stale;                         /* ask the name again: a connect failed, or a reload */
-    struct link idle;                   /* struct upstream, newest last */
-    struct link waiting;                /* struct connect, waiting for a slot (max=) */
-    struct tls_session_cache *sessions; /* to resume with; NULL */
-    struct task next;                   /* gives a free slot to the first of them */
-    struct loop *loop;
-    unsigned n_idle, n_open;
-    uint64_t used_ms, resolved_ms;
-    unsigned generation; /* counts reloads */
-};
-struct upstream {
-    uint32_t magic;
-    struct worker *worker;
-    struct origin *origin;
-    struct stream *stream;
-    struct buf in, out;
-    struct http_scan scan;
-    struct link link;          /* in origin->idle */
-    struct exchange *exchange; /* NULL while pooled */
-    uint64_t idle_since_ms, ttl_ms;
-    unsigned generation; /* of the origin when it was made */
-    unsigned idle_most;  /* pooled connections of its origin */
-    unsigned served;
-    bool may_keep;    /* disablereuse, upgrades and proxy-nokeepalive say no */
-    struct task look; /* readiness to be looked at again */
-    bool spoke_first;
-    bool reused; /* it carried a request before this one */
-};
-/* Finds or makes a connection for ex->r.proxy: ex->upstream is set and exchange_resume called with STEP_NEXT, or an
- * answer (502, 503) chosen and STEP_REPLY. May resume before it returns. */
-void upstream_get(struct exchange *ex, bool fresh);
-void connect_cancel(struct connect *c);
-void connect_next(struct origin *o); /* a slot is free: the first waiting one takes it */
-struct origin *origin_of(struct exchange *ex);
-struct upstream *upstream_new(struct exchange *ex, struct origin *o, struct stream *s);
-void upstream_attach(struct exchange *ex, struct upstream *u); /* out of the pool, for this exchange */
-struct upstream *upstream_pooled(struct origin *o);
-void upstream_keep(struct upstream *u); /* to the pool */
-void upstream_close(struct upstream *u);
-struct stream *
-upstream_release(struct upstream *u);  /* its stream goes to a tunnel; the slot stays taken until origin_release */
-void origin_release(struct origin *o); /* a slot is free again */
-void upstream_sweep(struct worker *w); /* idle ones past their ttl */
-void upstream_close_all(struct worker *w);
-void upstream_refresh_names(struct worker *w); /* after a reload */
 
 #endif

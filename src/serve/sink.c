@@ -1,6 +1,6 @@
 /* Where the body of every answer goes, whatever its source: framed for the client as reply_head chose (RFC 9112 6, 7).
  */
-#include "server.h"
+#include "reply.h"
 
 void chunk_add(struct buf *out, struct span payload)
 {

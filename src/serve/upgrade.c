@@ -1,6 +1,7 @@
 /* The handshake's two gates, and the hand-over from an exchange to a tunnel. Nothing of the client's is forwarded
  * before the backend's 101 stood the test; bytes that came early are kept and go first. */
 #include "balance.h"
+#include "upstream.h"
 
 #include <stdio.h>
 #include <stdlib.h>

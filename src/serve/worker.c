@@ -2,6 +2,7 @@
  */
 #include "control.h"
 #include "tls_sites.h"
+#include "upstream.h"
 
 #include <signal.h>
 #include <stdlib.h>
