@@ -364,3 +364,22 @@ class Pair:
 
     def of(self, name):
         return self.answers["apache", name], self.answers["weir", name]
+
+
+def as_any_server(name, value):
+    """A field's value without what each server says of itself."""
+    if name.lower() == "server" and re.match("(Apache|Weir)", value):
+        return "SERVER"
+    if name.lower() == "date" and not value.startswith("Sun, 06 Nov 1994"):
+        return "NOW"
+    return value
+
+
+def joined(request):
+    """Line, fields and body of what a backend saw: sorted, with the lines of one name joined as httpd does."""
+    head, _, body = request.partition(b"\r\n\r\n")
+    fields = {}
+    for line in head.split(b"\r\n")[1:]:
+        name, _, value = line.partition(b":")
+        fields.setdefault(name.lower(), []).append(value.strip())
+    return head.split(b"\r\n")[0], sorted((n, b", ".join(v)) for n, v in fields.items()), body

@@ -3,7 +3,7 @@ import re
 
 import pytest
 
-from apache import Pair, get
+from apache import Pair, get, joined
 
 MODULES = ["headers", "env", "setenvif", "alias", "ssl"]
 SHOW = "".join("RequestHeader set X-%s \"%%{%s}e\"\n" % (v, v) for v in ("A", "B", "C", "HTTPS", "REDIRECT_A")) + \
@@ -148,14 +148,10 @@ def kept(answer):
 
 
 def lines(request):
-    head, _, body = request.partition(b"\r\n\r\n")
-    fields = {}
-    for line in head.split(b"\r\n")[1:]:
-        name, _, value = line.partition(b":")
-        fields.setdefault(name.lower(), []).append(value.strip())
-    if b"chunked" in b"".join(fields.get(b"transfer-encoding", [])):
+    line, fields, body = joined(request)
+    if b"chunked" in dict(fields).get(b"transfer-encoding", b""):
         body = b"".join(re.findall(rb"[0-9a-f]+\r\n(a*)\r\n", body))  # the sizes are each server's own
-    return head.split(b"\r\n")[0], sorted((n, b", ".join(v)) for n, v in fields.items()), body
+    return line, fields, body
 
 
 def check(pair, name):
