@@ -34,12 +34,15 @@ static void spin_for(struct load *l, double seconds)
         spin(l, until);
 }
 
+/* A busy machine may let the other side rest for all of a short window: it lasts until something came. */
 static void window(struct load *l)
 {
     spin_for(l, l->warm);
     l->from = sample_take(l->pids);
     l->measuring = true;
     spin_for(l, l->seconds);
+    while (!l->count && !l->errors && !l->wrong && now() < l->from.at + PATIENCE)
+        spin(l, now() + SECOND / 100);
     l->measuring = false;
     l->to = sample_take(l->pids);
 }
