@@ -167,6 +167,7 @@ unsigned regex_captures(const struct regex *r);
 /* The i-th named group (0 based) and its number; NULL past the last. */
 const char *regex_name(const struct regex *r, unsigned i, unsigned *group);
 /* ap_pregsub: $0..$9, & is not special; "\$" is a literal dollar. */
+void regex_expand(struct buf *out, const char *replacement, const struct regex_match *m); /* the same, appended */
 char *regex_substitute(struct arena *a, const char *replacement, const struct regex_match *m);
 
 /* ---- intrusive list ----------------------------------------------------------------------- */

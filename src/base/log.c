@@ -46,6 +46,7 @@ static const char *const module_names[LOG_MODULES] = {
     [LOG_FILTER] = "filter",
     [LOG_DEFLATE] = "deflate",
     [LOG_BROTLI] = "brotli",
+    [LOG_SUBSTITUTE] = "substitute",
     [LOG_SO] = "so",
     [LOG_UNIXD] = "unixd",
     [LOG_MACRO] = "macro",

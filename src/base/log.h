@@ -56,6 +56,7 @@ enum log_module { /* those that speak; the names are in log_module_name */
                   LOG_FILTER,
                   LOG_DEFLATE,
                   LOG_BROTLI,
+                  LOG_SUBSTITUTE,
                   LOG_SO,
                   LOG_UNIXD,
                   LOG_MACRO,

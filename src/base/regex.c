@@ -201,6 +201,15 @@ static size_t next_piece(const char **p, const struct regex_match *m, struct spa
     return piece->n;
 }
 
+void regex_expand(struct buf *out, const char *replacement, const struct regex_match *m)
+{
+    struct span piece;
+
+    while (*replacement)
+        if (next_piece(&replacement, m, &piece))
+            buf_add(out, piece.p, piece.n);
+}
+
 char *regex_substitute(struct arena *a, const char *replacement, const struct regex_match *m)
 {
     struct span piece;

@@ -27,5 +27,7 @@ bool compress_set_notes(struct compress_notes *notes, char **argv); /* false: no
 /* NULL when they decline. */
 struct coder *deflate_coder(struct request *r, uint64_t body); /* its bytes, UINT64_MAX: not known */
 struct coder *brotli_coder(struct request *r);
+/* substitute.c: what it makes of a body goes into next, or out when there is none. */
+struct coder *substitute_coder(struct request *r, struct coder *next);
 
 #endif

@@ -39,7 +39,8 @@ void core_merge_options(struct core_options *under, const struct core_options *o
 
 /* filter.c */
 conf_set_fn filter_set_output;
-const char *filter_check_names(struct conf_cmd *cmd, const char *list); /* NULL, or which is not there */
+/* SetOutputFilter's list with those marked that are not there, which is said. */
+const char *filter_read_names(struct conf_cmd *cmd, const char *list);
 
 /* core_log.c */
 conf_set_fn core_set_error_log_format, core_set_log_level;

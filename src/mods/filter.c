@@ -1,5 +1,5 @@
 /* Which output filters an answer goes through: SetOutputFilter (core.c, core_insert_filter) and mod_filter.c's chains
- * (filter_insert, filter_lookup), as far as DEFLATE and BROTLI_COMPRESS are what they provide. */
+ * (filter_insert, filter_lookup), as far as SUBSTITUTE, DEFLATE and BROTLI_COMPRESS are what they provide. */
 #include "compress.h"
 #include "core.h"
 
@@ -32,16 +32,27 @@ struct filter_place {
 
 /* ---- names ---- */
 
-static bool is_ours(const char *name)
+#define ABSENT '?' /* before a name in a list: no filter */
+
+static bool is_there(struct conf_cmd *cmd, const char *name)
 {
-    return strcasecmp(name, "DEFLATE") == 0 || strcasecmp(name, "BROTLI_COMPRESS") == 0;
+    static const struct {
+        const char *name, *module;
+    } ours[] = { { "SUBSTITUTE", "substitute_module" },
+                 { "DEFLATE", "deflate_module" },
+                 { "BROTLI_COMPRESS", "brotli_module" } };
+
+    for (unsigned i = 0; i < COUNT_OF(ours); i++)
+        if (strcasecmp(name, ours[i].name) == 0)
+            return conf_module_present(cmd->reading, ours[i].module);
+    return false;
 }
 
 static bool is_httpds(const char *name)
 {
-    static const char *const known[] = { "SUBSTITUTE", "INCLUDES", "INFLATE", "RATE_LIMIT", "SED",       "XML2ENC",
-                                         "proxy-html", "BUFFER",   "CACHE",   "EXPIRATION", "REFLECTOR", "DATA",
-                                         "CASEFILTER", "XLATEOUT", "charset", "LUA" };
+    static const char *const known[] = { "INCLUDES",   "INFLATE",    "RATE_LIMIT", "SED",        "XML2ENC",
+                                         "proxy-html", "BUFFER",     "CACHE",      "EXPIRATION", "REFLECTOR",
+                                         "DATA",       "CASEFILTER", "XLATEOUT",   "charset",    "LUA" };
 
     for (unsigned i = 0; i < COUNT_OF(known); i++)
         if (strcasecmp(known[i], name) == 0)
@@ -50,11 +61,9 @@ static bool is_httpds(const char *name)
 }
 
 /* NULL: it is one of ours, and its module is there. */
-static const char *check_name(struct conf_cmd *cmd, const char *name)
+static const char *check_provider(struct conf_cmd *cmd, const char *name)
 {
-    const char *module = strcasecmp(name, "DEFLATE") == 0 ? "deflate_module" : "brotli_module";
-
-    if (is_ours(name) && conf_module_present(cmd->reading, module))
+    if (is_there(cmd, name))
         return NULL;
     if (!is_httpds(name))
         return conf_fault(cmd, "Unknown filter provider %s", name);
@@ -65,21 +74,27 @@ static const char *check_name(struct conf_cmd *cmd, const char *name)
         cmd->row->name, cmd->node->args, name, cmd->row->name, cmd->node->args, name);
 }
 
-const char *filter_check_names(struct conf_cmd *cmd, const char *list)
+const char *filter_read_names(struct conf_cmd *cmd, const char *list)
 {
     char *copy = arena_strdup(cmd->arena, list), *state = NULL;
-    const char *fault = NULL;
+    const char *names = "";
 
-    for (char *name = strtok_r(copy, ";", &state); name && !fault; name = strtok_r(NULL, ";", &state))
-        fault = check_name(cmd, name);
-    return fault;
+    for (char *name = strtok_r(copy, ";", &state); name; name = strtok_r(NULL, ";", &state)) {
+        bool there = is_there(cmd, name);
+        if (!there)
+            conf_note(cmd, LEVEL_WARN, LOG_CORE, 0,
+                      "%s: there is no filter %s: answers go without it / フィルター %s はないため応答に適用されません",
+                      cmd->row->name, name, name);
+        names = arena_concat(cmd->arena, names, *names ? ";" : "", there ? "" : (char[]){ ABSENT, 0 }, name, NULL);
+    }
+    return names;
 }
 
 const char *filter_set_output(struct conf_cmd *cmd, void *settings, int argc, char **argv)
 {
     (void)argc;
-    ((struct core_place *)settings)->output_filters = argv[0];
-    return filter_check_names(cmd, argv[0]);
+    ((struct core_place *)settings)->output_filters = filter_read_names(cmd, argv[0]);
+    return NULL;
 }
 
 /* ---- rows ---- */
@@ -121,7 +136,7 @@ static const char *add_provider(struct conf_cmd *cmd, struct filter_place *place
                                 const struct provider *provider)
 {
     struct smart_filter *f = find(&place->filters, filter);
-    const char *fault = check_name(cmd, provider->name);
+    const char *fault = check_provider(cmd, provider->name);
 
     if (fault)
         return fault;
@@ -272,14 +287,23 @@ static void merge_place(struct arena *a, void *merged, const void *base, const v
 struct choice {
     struct request *r;
     uint64_t body;
-    struct coder *coder;
+    bool substitutes;
+    struct coder *coder; /* which compresses, after all that substitutes */
 };
 
 /* Once one has coded the body the next ones find it encoded. */
 static void apply(struct choice *c, const char *name)
 {
-    struct coder *coder = strcasecmp(name, "DEFLATE") == 0 ? deflate_coder(c->r, c->body) : brotli_coder(c->r);
+    struct coder *coder = NULL;
 
+    if (name[0] == ABSENT)
+        REQUEST_LOG(c->r, LOG_CORE, LEVEL_ERROR, 82, "an unknown filter was not added: %s", name + 1);
+    else if (strcasecmp(name, "SUBSTITUTE") == 0)
+        c->substitutes = c->body > 0 || c->r->header_only;
+    else
+        coder = strcasecmp(name, "DEFLATE") == 0 ? deflate_coder(c->r, c->body) : brotli_coder(c->r);
+    if (c->substitutes)
+        c->body = UINT64_MAX;
     c->coder = coder ? coder : c->coder;
 }
 
@@ -388,7 +412,7 @@ struct coder *filter_choose(struct request *r, uint64_t body)
     apply_list(&c, r->filters);
     apply_list(&c, core_place_of(r->place)->output_filters);
     apply_chain(&c, place_part(r->place, &filter_module));
-    return c.coder;
+    return c.substitutes ? substitute_coder(r, c.coder) : c.coder;
 }
 
 #define NO_SLOT                                                                                                        \

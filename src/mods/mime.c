@@ -86,7 +86,7 @@ static void take_extension(struct request *r, const struct mime_place *place, co
         r->content_language = append(r->arena, r->content_language, ",", known->of[MIME_LANGUAGE]);
     if (known->of[MIME_ENCODING])
         r->content_encoding = append(r->arena, r->content_encoding, ", ", known->of[MIME_ENCODING]);
-    if (known->of[MIME_FILTERS] && !r->proxy)
+    if (known->of[MIME_FILTERS])
         r->filters = append(r->arena, r->filters, ";", known->of[MIME_FILTERS]);
     if (known->of[MIME_HANDLER] && !r->proxy)
         r->handler = known->of[MIME_HANDLER];

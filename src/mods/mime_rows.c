@@ -89,10 +89,8 @@ static const char *remove_type(struct conf_cmd *cmd, void *settings, int argc, c
 
 static const char *add_filters(struct conf_cmd *cmd, void *settings, int argc, char **argv)
 {
-    const char *fault = filter_check_names(cmd, argv[0]);
-
     (void)settings, (void)argc;
-    return fault ? fault : add(cmd, MIME_FILTERS, argv[0], argv[1]);
+    return add(cmd, MIME_FILTERS, lower(cmd->arena, filter_read_names(cmd, argv[0])), argv[1]);
 }
 
 /* One that runs files must not send them as they are instead; a map of variants only answers with an error. */

@@ -97,6 +97,7 @@ const struct module *const all_modules[] = {
     &filter_module,
     &deflate_module,
     &brotli_module,
+    &substitute_module,
     &expires_module,
     &autoindex_module,
     &negotiation_module,

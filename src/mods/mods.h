@@ -75,19 +75,20 @@ extern struct module remoteip_module;
 void remoteip_take(struct request *r); /* sets r->client_*, rewrites the fields */
 bool remoteip_expects_header(const struct snapshot *s, const struct peer_info *peer); /* RemoteIPProxyProtocol */
 
-/* ---- filter.c, compress.c, deflate.c, brotli.c: output filters ---- */
+/* ---- filter.c, compress.c, deflate.c, brotli.c, substitute.c: output filters ---- */
 
 enum coder_flush { CODER_MORE, CODER_FLUSH /* all so far is to be readable */, CODER_END };
 struct coder { /* what an answer's body goes through; lives as long as the request's arena */
     void (*code)(struct coder *c, struct span in, enum coder_flush flush, struct buf *out);
     bool counted; /* it gives length bytes in all */
     uint64_t length;
-    bool full; /* what still comes makes no difference */
+    bool full;   /* what still comes makes no difference */
+    bool failed; /* said in the log: the answer is to be broken off */
 };
 /* What the filters of r->place make of the answer whose head is r->status and r->out: NULL, or how its body is coded,
  * its fields changed accordingly. body: its bytes when they are known, UINT64_MAX else. */
 struct coder *filter_choose(struct request *r, uint64_t body);
-extern struct module filter_module, deflate_module, brotli_module;
+extern struct module filter_module, deflate_module, brotli_module, substitute_module;
 
 /* ---- expires.c: Expires and max-age of an answer that is no error ---- */
 void expires_edit(struct request *r);

@@ -205,7 +205,7 @@ bool file_relay(struct exchange *ex)
         p->head.n = 0;
         if (p->left && !send_some(ex, p, &wait))
             return false;
-        f->i += !p->left;
+        f->i = ex->coder && ex->coder->failed ? f->n : f->i + !p->left;
     }
     if (f->i == f->n) {
         file_close(ex);

@@ -274,10 +274,11 @@ static void end_answer(struct exchange *ex, const struct http_fields *trailers)
     let_upstream_go(ex);
 }
 
-/* The parts asked for are sent: a short rest is read, so that the connection may be kept, a long one is not. */
+/* The parts asked for are sent: a short rest is read, so that the connection may be kept, a long one is not. Nothing
+ * is read for an answer that is broken off. */
 static bool is_enough(const struct exchange *ex)
 {
-    return ex->coder && ex->coder->full && ex->answer_body.left > HIGH_WATER;
+    return ex->coder && (ex->coder->failed || (ex->coder->full && ex->answer_body.left > HIGH_WATER));
 }
 
 static enum http_parse move_answer_piece(struct exchange *ex)

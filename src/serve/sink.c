@@ -71,7 +71,8 @@ static void code(struct exchange *ex, struct span payload, enum coder_flush how)
     struct buf coded = { 0 };
 
     ex->coder->code(ex->coder, payload, how, &coded);
-    put(ex, buf_span(&coded));
+    if (!ex->coder->failed)
+        put(ex, buf_span(&coded));
     buf_release(&coded);
     ex->unflushed = how == CODER_MORE;
 }
@@ -115,6 +116,8 @@ void sink_end(struct exchange *ex, const struct http_fields *trailers)
     ex->r.trailers_out = *trailers;
     if (ex->coder && !ex->r.header_only)
         code(ex, (struct span){ 0 }, CODER_END);
+    if (ex->coder && ex->coder->failed) /* the client learns it from an end without the last chunk */
+        ex->keep = ex->chunked = false;
     before = buf_len(out);
     if (ex->chunked)
         chunk_add_last(out, trailers);
