@@ -14,14 +14,16 @@ struct tunnel_place {
 
 /* ---- scalars that need a check ------------------------------------------------------------------ */
 
+/* On: what else the file says acts; requests for other hosts are answered as if it were off. */
 static const char *set_requests(struct conf_cmd *cmd, void *settings, int argc, char **argv)
 {
-    (void)cmd, (void)settings, (void)argc;
-    if (strcasecmp(argv[0], "off") == 0)
-        return NULL;
-    return "ProxyRequests On: Weir is a reverse proxy and never a forward one; an open proxy would be reachable by "
-           "anyone / "
-           "Weir はリバースプロキシ専用で、フォワードプロキシにはなりません";
+    (void)settings, (void)argc;
+    if (strcasecmp(argv[0], "on") == 0)
+        conf_note(
+            cmd, LEVEL_WARN, LOG_PROXY, 0,
+            "ProxyRequests On: Weir is a reverse proxy and never a forward one; nothing is fetched from hosts that "
+            "a client names / Weir はリバースプロキシ専用で、フォワードプロキシにはなりません");
+    return NULL;
 }
 
 /* One of a list of words; the value is its position. */
@@ -287,7 +289,8 @@ static const struct directive proxy_rows[] = {
       "Weir sizes its buffers itself / バッファの大きさは Weir が決めます" },
     { "ProxyStatus", IN_SITES, ARGS_1, check_status, NO_SLOT,
       "Configure Status: proxy status to one of: on | off | full", CONF_NO_EFFECT,
-      "backends are not on the status page; there is balancer-manager / バックエンドはステータスページに表示しません (balancer-manager を使用)" },
+      "backends are not on the status page; there is balancer-manager / バックエンドはステータスページに表示しません "
+      "(balancer-manager を使用)" },
     { "BalancerGrowth", IN_SITES, ARGS_1, proxy_set_growth, NO_SLOT,
       "Number of additional Balancers that can be added post-config", CONF_NO_EFFECT, MANAGER },
     { "BalancerPersist", IN_SITES, ARGS_FLAG, NULL, NO_SLOT,
@@ -296,9 +299,9 @@ static const struct directive proxy_rows[] = {
     { "ProxyBlock", IN_SITES, ARGS_ITERATE, NULL, NO_SLOT,
       "A list of names, hosts or domains to which the proxy will not connect", CONF_REFUSED, FORWARD },
     { "ProxyDomain", IN_SITES, ARGS_1, NULL, NO_SLOT,
-      "The default intranet domain name (in absence of a domain in the URL)", CONF_REFUSED, FORWARD },
+      "The default intranet domain name (in absence of a domain in the URL)", CONF_NO_EFFECT, FORWARD },
     { "NoProxy", IN_SITES, ARGS_ITERATE, NULL, NO_SLOT,
-      "A list of domains, hosts, or subnets to which the proxy will connect directly", CONF_REFUSED, FORWARD },
+      "A list of domains, hosts, or subnets to which the proxy will connect directly", CONF_NO_EFFECT, FORWARD },
     { "ProxyRemote", IN_SITES, ARGS_23, NULL, NO_SLOT, "a scheme, partial URL or '*' and a proxy server", CONF_REFUSED,
       "a proxy behind the proxy is not supported / 上流プロキシには対応していません" },
     { "ProxyRemoteMatch", IN_SITES, ARGS_23, NULL, NO_SLOT, "a regex pattern and a proxy server", CONF_REFUSED,

@@ -50,7 +50,7 @@ SNIPPETS = [
     "ProxyTimeout 86400", "<Location /x>\nProxyTimeout 5\n</Location>", "ProxyErrorOverride 404", "ProxyErrorOverride On 404 500",
     "ProxyErrorOverride Off 404", "ProxyErrorOverride On 399", "ProxyErrorOverride On x", "ProxyErrorOverride maybe",
     "ProxyMaxForwards 5", "ProxyMaxForwards x", "ProxyBadHeader Ignore", "ProxyBadHeader x", "ProxyReceiveBufferSize 5",
-    "ProxyReceiveBufferSize 0", "ProxyIOBufferSize 5", "ProxyStatus On", "ProxyStatus x", "ProxyRequests Off", "ProxyRequests x",
+    "ProxyReceiveBufferSize 0", "ProxyIOBufferSize 5", "ProxyStatus On", "ProxyStatus x", "ProxyRequests Off", "ProxyRequests On", "ProxyRequests x", "ProxyDomain .example.com", "NoProxy 10.0.0.0/8",
     "ProxySourceAddress 127.0.0.1", "ProxySourceAddress not-an-address.invalid", "Proxy100Continue Off",
     "ProxyWebsocketFallbackToProxyHttp Off", "ProxyWebsocketFallbackToProxyHttp x", "ProxyWebsocketIdleTimeout 5",
     "ProxyWebsocketAsync On", "ProxyPassInherit Off", "ProxyPassInterpolateEnv On",
@@ -110,8 +110,8 @@ SSL_SNIPPETS = [
     "<Location />\nProtocols http/1.1\n</Location>",
 ]
 # Weir says no where Apache does not: what it would have to do is not built, or not what Weir is.
-REFUSED = ["ProxyRequests On", "ProxyBlock example.com",
-           "ProxyRemote * http://p:3128", "ProxyDomain .example.com", "NoProxy 10.0.0.0/8", "ProxyPass / http://h/ mapping=encoded"]
+REFUSED = ["ProxyBlock example.com",
+           "ProxyRemote * http://p:3128", "ProxyPass / http://h/ mapping=encoded"]
 SSL_REFUSED = ["SSLEngine optional", "SSLFIPS on", "SSLInsecureRenegotiation on", "SSLOCSPEnable on", "SSLOCSPDefaultResponder http://h/",
                "SSLSRPUnknownUserSeed x", "SSLCertificateFile pkcs11:x", "<Location />\nSSLCipherSuite HIGH\n</Location>",
                "<Location />\nSSLRequire \"x\" in PeerExtList(\"1.2.3\")\n</Location>", "<Location />\nSSLVerifyDepth 0\n</Location>"]

@@ -93,3 +93,10 @@ def test_routes_as_apache(pair, row):
 def test_426_offers_the_protocol(pair):
     for answer in pair.of("no fallback: another protocol"):
         assert (answer.all("Upgrade"), answer.all("Connection")) == (["WebSocket"], ["Upgrade"])
+
+
+def test_proxy_requests_on_leaves_the_reverse_proxy_as_it_is():
+    answers = Pair([("r", "ProxyRequests On\nProxyPass /app ws://127.0.0.1:@A@/a", WS), ("p", "ProxyRequests On\nProxyPass /app ws://127.0.0.1:@A@/a", PLAIN)])
+    for name, status in (("r", 101), ("p", 200)):
+        apache, weir = answers.of(name)
+        assert apache.status == weir.status == status and weir.seen == apache.seen
