@@ -48,29 +48,45 @@ bool span_istarts(struct span s, struct span prefix)
 }
 
 /* A borrow from below SP, or a zero where DEL was, shows in the top bits. */
-static bool word_has_control(const char *p)
+static bool word_has_control(uint64_t w)
 {
     const uint64_t ones = 0x0101010101010101u, tops = 0x8080808080808080u;
-    uint64_t w, del;
+    uint64_t del = w ^ ones * 0x7f;
 
-    memcpy(&w, p, 8);
-    del = w ^ ones * 0x7f;
     return (((w - ones * ' ') & ~w) | ((del - ones) & ~del)) & tops;
 }
 
-/* Eight bytes at a time; the last eight overlap those before. */
+static uint64_t load(const char *p)
+{
+    uint64_t w;
+
+    memcpy(&w, p, 8);
+    return w;
+}
+
+static uint64_t load_halves(const char *p, const char *q)
+{
+    uint32_t half[2];
+
+    memcpy(&half[0], p, 4);
+    memcpy(&half[1], q, 4);
+    return half[0] | (uint64_t)half[1] << 32;
+}
+
+/* Eight bytes at a time; the last ones overlap those before. */
 bool span_has_control(struct span s)
 {
-    if (s.n < 8) {
-        for (size_t i = 0; i < s.n; i++)
-            if ((unsigned char)s.p[i] < ' ' || s.p[i] == 0x7f)
-                return true;
-        return false;
-    }
     for (size_t i = 0; i + 8 < s.n; i += 8)
-        if (word_has_control(s.p + i))
+        if (word_has_control(load(s.p + i)))
             return true;
-    return word_has_control(s.p + s.n - 8);
+    if (s.n >= 8)
+        return word_has_control(load(s.p + s.n - 8));
+    if (s.n >= 4)
+        return word_has_control(load_halves(s.p, s.p + s.n - 4));
+    for (size_t i = 0; i < s.n; i++)
+        if ((unsigned char)s.p[i] < ' ' || s.p[i] == 0x7f)
+            return true;
+    return false;
 }
 
 size_t span_put_number(char *out, uint64_t value, unsigned base)

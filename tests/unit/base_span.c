@@ -38,12 +38,13 @@ static void a_prefix_may_not_be_longer_than_the_text(void **state)
 static void a_control_is_seen_wherever_it_stands(void **state)
 {
     (void)state;
-    for (unsigned at = 0; at < 19; at++)
-        for (unsigned c = 0; c < 256; c++) {
-            char text[20] = " ~\x80\xffvalue of x size";
-            text[at] = (char)c;
-            assert_int_equal(span_has_control((struct span){ text, 19 }), c < ' ' || c == 0x7f);
-        }
+    for (size_t n = 1; n < 20; n++)
+        for (size_t at = 0; at < n; at++)
+            for (unsigned c = 0; c < 256; c++) {
+                char text[20] = " ~\x80\xffvalue of x size";
+                text[at] = (char)c;
+                assert_int_equal(span_has_control((struct span){ text, n }), c < ' ' || c == 0x7f);
+            }
     assert_false(span_has_control((struct span){ NULL, 0 }));
 }
 
