@@ -188,15 +188,13 @@ static const char *open_sink(struct snapshot_build *b, struct open_log *o)
 static void warn_of_plain_word(struct snapshot_build *b, const struct log_site *site, const struct custom_log *log)
 {
     const char *text = log->format;
-    struct conf_notice note = { LEVEL_WARN, LOG_LOG_CONFIG, 0, NULL, 0, NULL };
 
     if (!text || strchr(text, '%') || !strcasecmp(text, "CLF") || find_nickname(&site->nicknames, text))
         return;
-    note.text = arena_printf(b->arena,
-                             "CustomLog %s %s: no LogFormat has this name, so each line is this word / LogFormat "
-                             "にこの名前が無いため、どの行もこの語になります",
-                             log->path, text);
-    vec_add(b->arena, b->notices, arena_copy(b->arena, &note, sizeof(note)));
+    snapshot_note(b, LEVEL_WARN, LOG_LOG_CONFIG, 0,
+                  "CustomLog %s %s: no LogFormat has this name, so each line is this word / LogFormat "
+                  "にこの名前が無いため、どの行もこの語になります",
+                  log->path, text);
 }
 
 static const char *open_log(struct snapshot_build *b, struct log_site *site, const struct custom_log *log)

@@ -238,16 +238,25 @@ const char *proxy_worker_define(struct conf_cmd *cmd, const char *url, unsigned 
     return NULL;
 }
 
+/* proxy_prepare asks again, for what is loaded. */
+static bool is_spoken(const char *scheme)
+{
+    return strcmp(scheme, "http") == 0 || strcmp(scheme, "https") == 0 || strcmp(scheme, "ws") == 0 ||
+           strcmp(scheme, "wss") == 0;
+}
+
 void proxy_worker_finish(struct snapshot_build *b, struct proxy_worker *w)
 {
     if (w->finished)
         return; /* the main server's, seen again in a virtual host */
     w->finished = true;
-    if (w->any_host && !w->fresh) {
-        struct conf_notice note = { LEVEL_WARN, LOG_PROXY, 10400, NULL, 0, NULL };
-        note.text =
-            arena_printf(b->arena, "enablereuse/disablereuse ignored for worker %s", proxy_worker_label(b->arena, w));
-        vec_add(b->arena, b->notices, arena_copy(b->arena, &note, sizeof(note)));
-    }
+    if (w->any_host && !w->fresh)
+        snapshot_note(b, LEVEL_WARN, LOG_PROXY, 10400, "enablereuse/disablereuse ignored for worker %s",
+                      proxy_worker_label(b->arena, w));
+    if (!is_spoken(w->scheme))
+        snapshot_note(b, LEVEL_WARN, LOG_PROXY, 0,
+                      "Weir does not speak %s: requests to %s are answered 500 / Weir は %s "
+                      "に対応していません。要求には 500 を返します",
+                      w->scheme, proxy_worker_label(b->arena, w), w->scheme);
     w->fresh |= w->any_host || w->address_ttl_s == 0;
 }

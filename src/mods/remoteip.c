@@ -228,11 +228,9 @@ static const char *finish(struct snapshot_build *b)
 
     for (unsigned i = 0; i < enabled->n; i++) {
         const struct site_address *a = &((const struct proxied_address *)enabled->items[i])->address;
-        struct conf_notice note = { .level = LEVEL_NOTICE, .module = LOG_REMOTEIP, .ah = 3492 };
 
-        note.text =
-            arena_printf(b->arena, "RemoteIPProxyProtocol: enabled on %s:%d", a->any_ip ? "0.0.0.0" : a->host, a->port);
-        vec_add(b->arena, b->notices, arena_copy(b->arena, &note, sizeof(note)));
+        snapshot_note(b, LEVEL_NOTICE, LOG_REMOTEIP, 3492, "RemoteIPProxyProtocol: enabled on %s:%d",
+                      a->any_ip ? "0.0.0.0" : a->host, a->port);
     }
     return NULL;
 }

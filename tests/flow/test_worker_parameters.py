@@ -123,3 +123,10 @@ def test_retry_is_nothing_to_a_worker_of_its_own():
         assert weir.get().status == 503
         with Backend(serve_hello, port=port):
             assert weir.get().status == 200
+
+
+def test_a_scheme_that_weir_does_not_speak_is_warned_of_before_it_is_asked_for():
+    with Weir("ProxyPass /php/ fcgi://127.0.0.1:9000/\nProxyPass / ws://127.0.0.1:9/", start=False) as weir:
+        said = weir.run("-t").stderr
+        assert "Weir does not speak fcgi: requests to fcgi://127.0.0.1:9000/ are answered 500" in said
+        assert said.count("does not speak") == 1 and "Syntax OK" in said
