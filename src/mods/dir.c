@@ -159,8 +159,12 @@ static int fix_directory(struct request *r)
         return 0;
     if (!n || r->uri[n - 1] != '/')
         return place->slash ? add_slash(r) : 0;
-    if (place->check_handler && strcmp(r->handler, DIRECTORY_TYPE) != 0)
+    if (r->redirect) /* a rule leads elsewhere */
         return 0;
+    if (place->check_handler && (r->proxy || strcmp(r->handler, DIRECTORY_TYPE) != 0)) {
+        r->content_type = NULL;
+        return 0;
+    }
     return request_may_look(r) ? find_index(r) : 0;
 }
 
@@ -194,8 +198,7 @@ static int fall_back(struct request *r)
 
 bool dir_fixup_looks(const struct request *r)
 {
-    return !r->proxy &&
-           (r->file.kind == RESOURCE_DIRECTORY || (r->file.kind == RESOURCE_NONE && place_of(r)->fallback));
+    return r->file.kind == RESOURCE_DIRECTORY || (!r->proxy && r->file.kind == RESOURCE_NONE && place_of(r)->fallback);
 }
 
 int dir_fixup(struct request *r)
@@ -203,11 +206,13 @@ int dir_fixup(struct request *r)
     const struct dir_site *main = site_part(r->snapshot->main, &dir_module);
 
     CHECK_MAGIC(r, REQUEST_MAGIC);
-    if (r->proxy || !r->filename || !main->loaded)
+    if (!main->loaded)
         return 0;
-    if (r->file.kind == RESOURCE_DIRECTORY)
+    if (r->file.kind == RESOURCE_DIRECTORY) /* even when a rule of a section proxies it */
         return fix_directory(r);
-    return r->file.kind == RESOURCE_NONE && !r->handler ? fall_back(r) : 0;
+    if (r->proxy || !r->filename)
+        return 0;
+    return r->file.kind == RESOURCE_NONE && !r->handler && !r->redirect ? fall_back(r) : 0;
 }
 
 /* Those that were looked for. */

@@ -434,6 +434,18 @@ int headers_request(struct request *r)
     return run_table(r, TABLE_REQUEST, NULL, false) ? 0 : 500;
 }
 
+/* httpd keeps the type apart from the tables, and a backend's in one of them as well. */
+static struct span take_type(struct request *r, bool in_table)
+{
+    struct span type = http_fields_get(&r->out, "Content-Type");
+
+    if (in_table || !type.p)
+        return type;
+    http_fields_remove(&r->out, "Content-Type");
+    r->content_type = arena_span(r->arena, type); /* what conditions and values see of it */
+    return type;
+}
+
 /* What the answer's type became is the only one. */
 static void settle_type(struct request *r, struct span type)
 {
@@ -445,7 +457,7 @@ static void settle_type(struct request *r, struct span type)
 
 int headers_answer(struct request *r)
 {
-    struct span type = http_fields_get(&r->out, "Content-Type");
+    struct span type = take_type(r, r->proxy != NULL);
     bool good = run_table(r, TABLE_ALWAYS, &type, false) && run_table(r, TABLE_ONSUCCESS, &type, false);
 
     settle_type(r, type);
@@ -454,11 +466,9 @@ int headers_answer(struct request *r)
 
 int headers_error(struct request *r)
 {
-    struct span type = http_fields_get(&r->out, "Content-Type");
-    bool good;
+    struct span type = take_type(r, false);
+    bool good = run_table(r, TABLE_ALWAYS, &type, false);
 
-    http_fields_remove(&r->out, "Content-Type");
-    good = run_table(r, TABLE_ALWAYS, &type, false);
     settle_type(r, type);
     return good ? 0 : 500;
 }

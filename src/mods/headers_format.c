@@ -1,5 +1,6 @@
 /* Values of Header and RequestHeader: httpd's mod_headers.c (parse_format_string, process_tags). */
 #include "headers.h"
+#include "proxy.h"
 #include "ssl.h"
 
 #include <stdlib.h>
@@ -123,8 +124,11 @@ static const char *item_text(const struct request *r, const struct item *item)
     case 'i': return arena_printf(r->arena, "i=%d", 100 - busy_share());
     case 'b': return arena_printf(r->arena, "b=%d", busy_share());
     case 'e': value = http_fields_get(&r->env, item->arg); return value.p ? one_line(r->arena, value) : "(null)";
-    default: value = ssl_variable(r, item->arg); return value.n ? one_line(r->arena, value) : "(null)";
+    default: break;
     }
+    if (proxy_site_of(r->snapshot->main)->ssl_loaded) /* mod_ssl is whom httpd asks */
+        value = ssl_variable(r, item->arg);
+    return value.n ? one_line(r->arena, value) : "(null)";
 }
 
 static const char *expr_value(const struct request *r, const struct expr *e)

@@ -113,6 +113,7 @@ extern void (*status_source)(struct status_report *report); /* set by whoever ru
 /* Sets out the answer to an error or redirect: r->status, Content-Type, Content-Length, body. Returns a local path
  * instead when ErrorDocument names one (internal redirect), NULL otherwise. */
 const char *pages_answer(struct request *r, int status, struct buf *body);
+void pages_plain(struct request *r, int status, struct buf *body); /* the same, whatever ErrorDocument says */
 /* A page that SetHandler names: body and Content-Type of its 200. NULL: no such handler. */
 typedef void page_fn(struct request *r, struct buf *body);
 page_fn *pages_of_handler(const char *handler);

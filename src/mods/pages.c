@@ -236,6 +236,13 @@ const char *pages_answer(struct request *r, int status, struct buf *body)
     return NULL;
 }
 
+void pages_plain(struct request *r, int status, struct buf *body)
+{
+    r->status = status;
+    start_over(r, NULL);
+    add_page(r, 0, body);
+}
+
 page_fn *pages_of_handler(const char *handler)
 {
     static const struct {

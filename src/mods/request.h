@@ -62,6 +62,7 @@ struct request {
     const char *redirect;                         /* a module asks for an internal redirect: path?query; NULL */
     bool off_loop;                                /* what blocks may be done now */
     bool redirect_fast;                           /* as if it had been asked for at once: no REDIRECT_… of it */
+    bool looked_ahead;                            /* until the fix-ups: it goes where a look went, and as that did */
     const char *content_type, *content_encoding, *content_language; /* of the file by its name; NULL */
     const char *filters;                 /* those that its extensions name, ";" between; NULL none */
     const struct request *main;          /* whose look ahead this is; NULL */

@@ -87,7 +87,7 @@ static int redirect(struct rewriting *w, bool raw, struct span old_args)
 /* SCRIPT_URL, SCRIPT_URI: the request's own path and URL, whatever becomes of it. */
 static void set_script_variables(struct request *r)
 {
-    const char *first = request_env(r, r->main ? "SCRIPT_URL" : "REDIRECT_SCRIPT_URL");
+    const char *first = request_env(r, r->main || r->looked_ahead ? "SCRIPT_URL" : "REDIRECT_SCRIPT_URL");
     const char *url = first ? first : r->uri;
 
     request_set_env(r, "SCRIPT_URL", url);
@@ -156,6 +156,20 @@ static int go_to_file(struct rewriting *w)
     return 0;
 }
 
+/* [PT]: the next translation has the path. What is none, of [P] or [R] beside it, nobody takes. */
+static int pass(struct rewriting *w)
+{
+    struct request *r = w->r;
+
+    r->uri = r->filename;
+    r->filename = NULL;
+    if (*r->uri == '/')
+        return 0;
+    REQUEST_LOG(r, LOG_CORE, LEVEL_ERROR, 126, "Invalid URI in request '%s' '%s'",
+                http_escape_log(r->arena, span_of(r->uri)), http_escape_log(r->arena, r->head.line));
+    return 400;
+}
+
 static int go(struct rewriting *w, enum rewrite_outcome outcome, struct span old_args)
 {
     struct request *r = w->r;
@@ -164,13 +178,10 @@ static int go(struct rewriting *w, enum rewrite_outcome outcome, struct span old
 
     if (status)
         return status;
+    if (w->passes)
+        return pass(w);
     if (is_proxy(r->filename))
         return go_to_backend(w, raw);
-    if (w->passes) {
-        r->uri = r->filename;
-        r->filename = NULL;
-        return 0;
-    }
     if (rewrite_scheme(r->filename, NULL))
         return redirect(w, raw, old_args);
     return go_to_file(w);
@@ -369,7 +380,7 @@ void rewrite_kind(struct request *r)
 
     if (r->forced_type) {
         REWRITE_LOG(&w, 1, "force filename %s to have MIME-type '%s'", request_filename(r), r->forced_type);
-        http_fields_set(r->arena, &r->out, "Content-Type", span_of(r->forced_type));
+        r->content_type = r->forced_type;
     }
     if (r->forced_handler) {
         REWRITE_LOG(&w, 1, "force filename %s to have the Content-handler '%s'", request_filename(r),

@@ -94,13 +94,27 @@ static void begin(struct exchange *ex, int fd)
         http_fields_set(ex->arena, &ex->r.out, "Content-Length", SPAN("0"));
 }
 
+/* ap_invoke_handler: while it answers, a file without a handler goes by its type. */
+static int edit(struct exchange *ex)
+{
+    struct request *r = &ex->r;
+    const char *handler = r->handler, *type = r->content_type;
+    int status;
+
+    if (!handler && type)
+        r->handler = arena_strndup(ex->arena, type, strcspn(type, "; \t"));
+    status = reply_edit(ex);
+    r->handler = handler;
+    return status;
+}
+
 enum step_result file_answer(struct exchange *ex)
 {
     int fd = -1, status = files_open(&ex->r, &fd);
 
     if (!status) {
         begin(ex, fd);
-        status = reply_edit(ex);
+        status = edit(ex);
     }
     if (!status)
         status = choose_parts(ex);

@@ -136,7 +136,7 @@ int parts_choose(struct exchange *ex)
         return 0;
     switch (parts_asked(ex, &ranges)) {
     case HTTP_RANGES_NONE: return 0;
-    case HTTP_RANGES_BEYOND: return 416;
+    case HTTP_RANGES_BEYOND: ex->r.reason = NULL; return 416;
     case HTTP_RANGES_SOME: break;
     }
     if (!is_ascending(&ranges))

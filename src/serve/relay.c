@@ -150,6 +150,7 @@ bool relay_request(struct exchange *ex)
 /* ---- the whole of it before anything is sent ---- */
 
 #define COLLECT_MOST (16 * 1024 * 1024)
+#define COUNT_MOST   (16 * 1024)
 
 static bool is_too_much(const struct exchange *ex)
 {
@@ -195,6 +196,32 @@ static enum http_parse collect_piece(struct exchange *ex)
         ex->r.trailers_in = trailers;
     }
     return HTTP_DONE;
+}
+
+/* ap_proxy_http_prefetch: a small body that is all here goes on with its length, for backends that know no chunks.
+ * One with trailers stays as it is. */
+bool relay_count_whole(struct exchange *ex)
+{
+    struct http_body body = ex->body;
+    struct buf in = ex->client->in;
+    struct http_fields trailers = { 0 };
+    struct span payload;
+    bool was_done, whole = false;
+
+    do {
+        was_done = body.done;
+        if (take_piece(ex->arena, &body, &in, &payload, &trailers) != HTTP_DONE)
+            break;
+        buf_add(&ex->collected, payload.p, payload.n);
+        whole = is_end(&body, was_done);
+    } while (!whole && buf_len(&ex->collected) <= COUNT_MOST);
+    if (whole && !trailers.n) {
+        ex->client->in.start = in.start;
+        put_back(ex);
+        return true;
+    }
+    buf_release(&ex->collected);
+    return false;
 }
 
 bool relay_collect(struct exchange *ex)

@@ -271,18 +271,19 @@ int reply_edit(struct exchange *ex)
     return 500;
 }
 
-/* An error page sees `Header always` alone. What cannot go out even so is a bare 500. */
-static void edit_error(struct exchange *ex, struct buf *page)
+/* An error page sees `Header always` alone. False: it cannot go out so, and is forgotten. */
+static bool edit_error(struct exchange *ex, struct buf *page)
 {
     struct request *r = &ex->r;
 
     expires_edit(r); /* a redirect's too */
     if (!headers_error(r) && headers_sound(r))
-        return;
+        return true;
     forget_fields(r);
     r->status = 500;
     r->reason = NULL;
     buf_release(page);
+    return false;
 }
 
 /* ---- our own ---- */
@@ -312,6 +313,8 @@ static bool fill_success(struct exchange *ex, struct buf *page)
     else if (!is_own_options(ex))
         return false;
     ex->answer_body = (struct http_body){ .framing = HTTP_LENGTH, .left = buf_len(page) };
+    if (is_own_trace(ex) && !r->authorised) /* answered on the way to a file: httpd has no filters in place yet */
+        return true;
     r->status = reply_edit(ex);
     if (r->status)
         return false;
@@ -327,9 +330,11 @@ static const char *fill_page(struct exchange *ex, struct buf *page)
         return NULL;
     buf_release(page);
     path = pages_answer(&ex->r, ex->r.status, page);
-    if (!path)
-        edit_error(ex, page);
-    return path;
+    if (path || edit_error(ex, page))
+        return path;
+    pages_plain(&ex->r, 500, page);
+    edit_error(ex, page); /* what cannot go out even so is a bare 500 */
+    return NULL;
 }
 
 const char *reply_own(struct exchange *ex)

@@ -216,7 +216,7 @@ static enum step_result map_and_walk(struct exchange *ex)
 
 static enum step_result look_at_head(struct exchange *ex)
 {
-    return request_decide(ex, setenvif_place(&ex->r));
+    return request_decide(ex, ex->r.looked_ahead ? 0 : setenvif_place(&ex->r));
 }
 
 /* A certificate is asked for in the handshake only: what a place wants beyond it is refused, not waited for. */
@@ -235,20 +235,28 @@ static enum step_result authorise(struct exchange *ex)
     return authz_may_block(&ex->r) ? exchange_offload(ex, authz_check) : request_decide(ex, authz_check(&ex->r));
 }
 
+/* A path that rules of a place lead to is taken when nobody had another answer meanwhile. */
 static int run_fixups(struct request *r)
 {
-    int status = rewrite_place(r); /* sees no SetEnv: httpd has it first, too */
+    int status;
 
     mime_find(r);
     core_override_type(r);
+    status = rewrite_place(r); /* sees no SetEnv: httpd has it first, too */
     env_fixup(r);
     ssl_fixup(r);
-    if (!status && !r->redirect)
+    if (!status)
         status = alias_fixup(r);
-    if (!status && !r->redirect)
+    if (!status)
         status = auth_fixup(r);
     rewrite_kind(r);
-    return status || r->redirect ? status : dir_fixup(r);
+    if (!status)
+        status = dir_fixup(r);
+    if (status) {
+        r->redirect = NULL;
+        r->keeps_vary = false;
+    }
+    return status;
 }
 
 /* RequestHeader comes last, for the request itself: fields of a mere look at a path are not sent anywhere. */
@@ -256,6 +264,7 @@ static int run_all_fixups(struct request *r)
 {
     int status = run_fixups(r);
 
+    r->looked_ahead = false;
     return status ? status : headers_request(r);
 }
 
@@ -357,7 +366,7 @@ static bool say_continue(struct exchange *ex)
 /* A backend that is to get a length gets no chunks: the body is taken in before anyone is connected to. */
 static enum step_result collect_body(struct exchange *ex)
 {
-    if (ex->body_done || ex->body.framing != HTTP_CHUNKED || !proxy_wants_length(&ex->r))
+    if (ex->body_done || ex->body.framing != HTTP_CHUNKED || relay_count_whole(ex) || !proxy_wants_length(&ex->r))
         return STEP_NEXT;
     if (ex->http_continue && !say_continue(ex))
         return STEP_DONE;
@@ -527,6 +536,7 @@ static int restart(struct exchange *ex, const char *path)
     balance_release(ex);
     r->redirect = NULL;
     r->redirect_fast = false;
+    r->looked_ahead = fast;
     r->uri = query ? arena_strndup(r->arena, path, (size_t)(query - path)) : path;
     r->forced_type = r->forced_handler = NULL;
     r->args = query ? span_of(query + 1) : (struct span){ 0 };
@@ -566,6 +576,7 @@ static void drop_coding(struct request *r)
 /* ErrorDocument /path, as ap_die does: a GET without a body through the same site. */
 void request_show(struct exchange *ex, const char *path)
 {
+    relay_discard_request(ex); /* as reply_own */
     restart(ex, path);
     drop_coding(&ex->r);
     if (!ex->r.header_only)

@@ -243,6 +243,7 @@ bool offload_leave(struct exchange *ex); /* the client of an exchange that is aw
 /* relay.c: bodies; both may end the exchange: false then */
 bool relay_request(struct exchange *ex);         /* client -> backend, as far as it goes */
 bool relay_response(struct exchange *ex);        /* backend -> client */
+bool relay_count_whole(struct exchange *ex);     /* a chunked body that is all here has a length now */
 bool relay_collect(struct exchange *ex);         /* a chunked body, to be sent with its length; true: it waits */
 bool relay_has_room(struct exchange *ex);        /* the client takes what is sent: more of the body may be read */
 void relay_discard_request(struct exchange *ex); /* what of the body is here already is dropped */

@@ -91,7 +91,7 @@ def test_length_and_chunked_together_are_framed_anew_and_the_connection_ends(bac
                                           body=b"5\r\nhello\r\n0\r\n\r\n" + SECOND))
         peer = backend.accept()
         seen = peer.read_request()
-        assert seen.body == b"hello" and "Content-Length" not in seen
+        assert seen.body == b"hello" and seen.get("Content-Length") == "5" and "Transfer-Encoding" not in seen
         peer.send(answer(200, b"one"))
         assert client.read_response().get("Connection") == "close"
         assert client.ends_within(3) and not client.buffer

@@ -1,0 +1,124 @@
+"""Where modules meet: rules of sections and directories, handlers, types and fields, bodies and error documents."""
+import os
+import shutil
+import tempfile
+
+import pytest
+
+from apache import Pair, get, ok
+
+ROOT = tempfile.mkdtemp(prefix="weir-together-")
+MODULES = ["alias", "rewrite", "headers", "setenvif", "env", "dir", "mime", "filter", "deflate", "authz_host",
+           "allowmethods", "expires"]
+BARE = "DocumentRoot %s\n" % ROOT
+A = "http://127.0.0.1:@A@"
+
+
+def make_tree():
+    os.chmod(ROOT, 0o755)
+    for name in ("index.html", "t.txt", "img.png", "noext", "dir/index.html", "dir/t.txt", "bare/x.css", "err/404.html"):
+        path = os.path.join(ROOT, name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "w") as f:
+            f.write("this is %s\n" % name * 20)
+        os.utime(path, (1700000000, 1700000000))
+
+
+make_tree()
+
+
+def site(*lines, inside=""):
+    """Lines of a host, and of the section of its root."""
+    return BARE + "<Directory %s>\nRequire all granted\n%s\n</Directory>\n" % (ROOT, inside) + "\n".join(lines)
+
+
+def ask(path, *fields, **more):
+    return get(path, "Connection: close", *fields, **more)
+
+
+RULES = "RewriteEngine On\n"
+CHUNKS = b"5\r\nhello\r\n3\r\n wo\r\n0\r\n\r\n"
+TYPED = "expr=%{CONTENT_TYPE}|%{HANDLER}|%{REQUEST_STATUS}"
+
+ROWS = [
+    # ---- index files and rules
+    ("a rule that sends an index back to its directory ends no request in a loop",
+     site(RULES + "RewriteRule ^/index\\.html$ / [R=301,L]"), ask("/")),
+    ("and acts when the file itself is asked for", site(RULES + "RewriteRule ^/index\\.html$ / [R=301,L]"), ask("/index.html")),
+    ("the same in a directory", site(inside=RULES + "RewriteRule ^dir/index\\.html$ /dir/ [R,L]"), ask("/dir/")),
+    ("the same in a section of files", site("<Files *.html>\n" + RULES + "RewriteRule ^ http://other.example/ [R]\n</Files>"), ask("/dir/")),
+    ("rules for the request alone do not see its index", site(inside=RULES + "RewriteCond %{IS_SUBREQ} false\nRewriteRule html$ - [F]"), ask("/")),
+    ("rules for the index do", site(inside=RULES + "RewriteCond %{IS_SUBREQ} true\nRewriteRule html$ /t.txt [L]"), ask("/")),
+    ("SetEnvIf of a section does not see the index", site("<Location /index.html>\nSetEnvIf Host . SEEN=1\n</Location>\nHeader set X-Seen %{SEEN}e"), ask("/")),
+    ("a directory without its slash, and a rule that leads elsewhere", site(inside=RULES + "RewriteRule ^ /t.txt [L]"), ask("/dir")),
+    ("the same for a backend", site(inside=RULES + "RewriteRule ^(.*)$ %s/b/$1 [P]" % A), ask("/dir")),
+    ("a directory that a rule proxies has its index", site(inside=RULES + "RewriteRule ^(.*)$ %s/b/$1 [P]" % A), ask("/")),
+    ("even one that is not there", site(inside=RULES + "RewriteRule ^(.*)$ %s/b/$1 [P]" % A), ask("/bare/")),
+    ("unless handlers are looked at", site(inside="DirectoryCheckHandler On\n" + RULES + "RewriteRule ^(.*)$ %s/b/$1 [P]" % A), ask("/")),
+    ("a file that a rule proxies keeps its type", site(inside=RULES + "RewriteRule ^(.*)$ %s/b/$1 [P]" % A), ask("/t.txt")),
+    ("a type of the backend comes before it", site(inside=RULES + "RewriteRule ^(.*)$ %s/b/$1 [P]" % A), ask("/t.txt", "X-Script: typed")),
+    ("a rule's type is for want of the backend's", site(RULES + "RewriteRule ^/(x) %s/b/$1 [P,T=text/x-rule]" % A), ask("/x")),
+    ("and not instead of it", site(RULES + "RewriteRule ^/(x) %s/b/$1 [P,T=text/x-rule]" % A), ask("/x", "X-Script: typed")),
+    ("a rule's type of a file", site(RULES + "RewriteRule \\.txt$ - [T=text/x-rule]"), ask("/t.txt")),
+    ("Redirect in a section beats a rule's other path",
+     site("<Location /dir>\nRedirect 302 http://other.example/\n</Location>", inside=RULES + "RewriteRule ^dir /t.txt [L]"), ask("/dir/t.txt")),
+    # ---- what nobody may translate
+    ("[P] beside [PT]", site(RULES + "RewriteRule ^/x %s/ [P,PT]" % A), ask("/x")),
+    ("[R] beside [PT]", site(RULES + "RewriteRule ^/x /y [R,PT]"), ask("/x")),
+    ("[PT] to a path without its slash", site(RULES + "RewriteRule ^/x y [PT]"), ask("/x")),
+    # ---- fields and what they say
+    ("handler and type of a file", site("Header set X-Kind \"%s\"" % TYPED), ask("/t.txt")),
+    ("of one without a type", site("Header set X-Kind \"%s\"" % TYPED), ask("/noext")),
+    ("of a part of one", site("Header set X-Kind \"%s\"" % TYPED), ask("/t.txt", "Range: bytes=0-3")),
+    ("of an error's page", site("Header always set X-Kind \"%s\"" % TYPED), ask("/nothing")),
+    ("of a backend's answer", site("Header set X-Kind \"%s\"\nProxyPass /b %s/" % (TYPED, A)), ask("/b", "X-Script: typed")),
+    ("of OPTIONS", site("Header set X-Kind \"%s\"" % TYPED), ask("/t.txt", method="OPTIONS")),
+    ("no type at all", site("Header always unset Content-Type"), ask("/t.txt")),
+    ("no type of a part", site("Header always unset Content-Type"), ask("/t.txt", "Range: bytes=0-3")),
+    ("no type of a success", site("Header unset Content-Type"), ask("/t.txt")),
+    ("a backend's type is in a table", site("Header always unset Content-Type\nProxyPass /b %s/" % A), ask("/b", "X-Script: typed")),
+    ("a file's type is in none", site("Header setifempty Content-Type text/x-new"), ask("/t.txt")),
+    ("a type on a 304", site("Header append Content-Type text/x-new"), ask("/t.txt", "If-Modified-Since: Wed, 21 Oct 2026 07:28:00 GMT")),
+    ("a type on OPTIONS", site("Header merge Content-Type text/x-new"), ask("/t.txt", method="OPTIONS")),
+    ("TRACE of a file passes no Header line", site("Header set X-New a\nHeader always set X-Other b"), ask("/t.txt", method="TRACE")),
+    ("%{…}s without mod_ssl", site("Header set X-New %{REMOTE_ADDR}s\nProxyPass /b " + A), ask("/b")),
+    ("a Location that cannot go out", site(RULES + "RewriteRule ^/x/(.*) http://other.example/$1 [R,NE]"), ask("/x/a%0Ab")),
+    ("and its document", site("ErrorDocument 500 /err/404.html\n" + RULES + "RewriteRule ^/x/(.*) http://other.example/$1 [R,NE]"), ask("/x/a%0Ab")),
+    # ---- bodies, ranges, connections
+    ("a small chunked body has its length", site("ProxyPass /b " + A), ask("/b", "Transfer-Encoding: chunked", method="POST", body=CHUNKS)),
+    ("an empty one, too", site("ProxyPass /b " + A), ask("/b", "Transfer-Encoding: chunked", method="POST", body=b"0\r\n\r\n")),
+    ("a body before an error's document costs no connection", site("ErrorDocument 404 /err/404.html"),
+     get("/nothing", "Content-Length: 5", method="POST", body=b"hello")),
+    ("ranges beyond a backend's answer", site("ProxyPass /b " + A), ask("/b", "Range: bytes=50-60,70-")),
+]
+
+
+@pytest.fixture(scope="module")
+def pair():
+    yield Pair(ROWS, scripts={"typed": ok(extra=b"Content-Type: text/x-back\r\n")}, modules=MODULES,
+               main="TypesConfig /etc/mime.types\n")
+    shutil.rmtree(ROOT, ignore_errors=True)
+
+
+def kept(answer):
+    """Fields without those that each server writes for itself, and the length and words of pages of our own."""
+    page = b"<title>" in answer.body
+    skipped = {"date", "server", "transfer-encoding"} | ({"content-length"} if page else set())
+    fields = [(n.lower(), ",".join(sorted(v.split(","))) if n == "Allow" else v) for n, v in answer.fields]
+    return sorted(f for f in fields if f[0] not in skipped), "page" if page else answer.body
+
+
+@pytest.mark.parametrize("name", [row[0] for row in ROWS])
+def test_both_answer_alike_and_ask_the_backend_alike(pair, name):
+    apache, weir = pair.of(name)
+    assert apache.status and (weir.status, weir.reason) == (apache.status, apache.reason)
+    if "TRACE" not in name: # its body is the request with the port
+        assert kept(weir) == kept(apache)
+    assert [f for f in weir.fields if f[0].startswith("X-")] == [f for f in apache.fields if f[0].startswith("X-")]
+    assert weir.seen == apache.seen
+
+
+def test_a_faulty_path_of_a_rule_is_told_with_its_number(pair):
+    for name in ("[P] beside [PT]", "[R] beside [PT]"):
+        for side in ("apache", "weir"):
+            assert [line for line in pair.logs[side, name] if line.ah == "00126" and line.level == "error"]
