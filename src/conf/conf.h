@@ -57,6 +57,7 @@ struct conf_reading { /* state and by-products of reading */
     struct map *defines; /* Define, -D; values "" or text */
     struct map *macros;
     struct map *loaded;  /* identifiers named by LoadModule; NULL while no LoadModule line was seen */
+    bool loads_all;      /* one of them is in_whole_files: what is not loaded is not there */
     struct vec includes; /* struct conf_include *: every file read, in order */
     struct vec notices;  /* struct conf_notice * */
     struct conf_error error;
@@ -178,6 +179,7 @@ struct module {
     void (*merge_place)(struct arena *a, void *merged, const void *base, const void *over);
     /* After all is read and merged: checks across lines, compiled tables. NULL or the fault. */
     const char *(*finish)(struct snapshot_build *b);
+    bool in_whole_files;  /* who loads it loads all there is to be; other LoadModule lines may be part of a file */
     bool static_in_httpd; /* compiled into Debian's httpd: <IfModule> is true without LoadModule */
     int index;            /* set by the list of modules */
 };

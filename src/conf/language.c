@@ -64,8 +64,9 @@ static const struct module *find_module(const struct reader *r, const char *iden
 static bool load_module(struct reader *r, const struct word *w, char **argv)
 {
     const char *name = argv[0];
+    const struct module *module = find_module(r, name);
     (void)w;
-    if (!find_module(r, name))
+    if (!module)
         return reader_fault(r,
                             "LoadModule %s: Weir does not contain this module / LoadModule %s: Weir "
                             "はこのモジュールを含みません",
@@ -74,6 +75,7 @@ static bool load_module(struct reader *r, const struct word *w, char **argv)
         r->out->loaded = map_new(MAP_EXACT);
         arena_on_free(r->arena, free_map, r->out->loaded);
     }
+    r->out->loads_all |= module->in_whole_files;
     if (map_set(r->out->loaded, name, r->out))
         reader_note(r, LOG_SO, 1574, "module %s is already loaded, skipping", name);
     return true;
@@ -81,7 +83,7 @@ static bool load_module(struct reader *r, const struct word *w, char **argv)
 
 static bool is_present(const struct conf_reading *out, const struct module *m)
 {
-    return !out->loaded || m->static_in_httpd || (m->name && map_get(out->loaded, m->name));
+    return !out->loads_all || m->static_in_httpd || (m->name && map_get(out->loaded, m->name));
 }
 
 bool conf_module_present(const struct conf_reading *out, const char *name)

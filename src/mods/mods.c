@@ -121,6 +121,10 @@ const struct module *const all_modules[] = {
 static struct module *const built_in[] = { &so_module,    &watchdog_module, &http_module,
                                            &logio_module, &version_module,  &unixd_module };
 
+/* What httpd stops without: an MPM, and what Debian's files load before it. */
+static struct module *const in_whole_files[] = { &mpm_event_module, &mpm_worker_module, &mpm_prefork_module,
+                                                 &authz_core_module };
+
 /* A module's index is its place in the list, known before main starts. */
 __attribute__((constructor)) static void number_modules(void)
 {
@@ -129,4 +133,6 @@ __attribute__((constructor)) static void number_modules(void)
     for (unsigned i = 0; i < COUNT_OF(built_in); i++)
         built_in[i]->static_in_httpd = true;
     log_config_module.static_in_httpd = true;
+    for (unsigned i = 0; i < COUNT_OF(in_whole_files); i++)
+        in_whole_files[i]->in_whole_files = true;
 }

@@ -133,7 +133,7 @@ static bool print_shared(void *modules, const char *name, void *value)
 /* Without a LoadModule line in the configuration all that Weir contains is there, as if linked in. */
 void dump_loaded(const struct snapshot *s)
 {
-    const struct map *loaded = s->reading->loaded;
+    const struct map *loaded = s->reading->loads_all ? s->reading->loaded : NULL;
     printf("Loaded Modules:\n");
     for (const struct module *const *m = s->modules; *m; m++)
         if ((*m)->name && (!loaded || (*m)->static_in_httpd))

@@ -64,10 +64,19 @@ static void without_loadmodule_all_of_ours_is_there(void **state)
 static void after_loadmodule_only_what_was_loaded(void **state)
 {
     (void)state;
-    assert_read("LoadModule macro_module modules/mod_macro.so\n<IfModule mod_ssl.c>\nA\n</IfModule>\n"
+    assert_read("LoadModule macro_module modules/mod_macro.so\nLoadModule mpm_event_module x\n"
+                "<IfModule mod_ssl.c>\nA\n</IfModule>\n"
                 "<IfModule mod_macro.c>\nB\n</IfModule>\n<IfModule mod_so.c>\nC\n</IfModule>",
-                "6: B\n9: C\n");
+                "7: B\n10: C\n");
     assert_non_null(map_get(text_reading.loaded, "macro_module"));
+    assert_read("LoadModule mpm_event_module x\n<IfModule mod_ssl.c>\nA\n</IfModule>", "");
+}
+
+static void a_part_of_a_file_loads_what_it_needs_and_has_the_rest(void **state)
+{
+    (void)state;
+    assert_read("<VirtualHost *>\nLoadModule macro_module x\n</VirtualHost>\n<IfModule mod_ssl.c>\nA\n</IfModule>",
+                "1: <VirtualHost *>\n5: A\n");
 }
 
 static void loading_twice_is_a_warning(void **state)
@@ -97,8 +106,8 @@ static void a_foreign_module_is_refused_by_name(void **state)
 static void words_of_a_module_need_the_module(void **state)
 {
     (void)state;
-    assert_read("LoadModule ssl_module x\nUse a b\n", "2: Use a b\n"); /* the rows say that they do not know it */
-    assert_read("LoadModule ssl_module x\n<IfVersion >= 2>\nX\n</IfVersion>", "3: X\n");
+    assert_read("LoadModule mpm_event_module x\nUse a b\n", "2: Use a b\n"); /* the rows say that they do not know it */
+    assert_read("LoadModule mpm_event_module x\n<IfVersion >= 2>\nX\n</IfVersion>", "3: X\n");
 }
 
 /* ---- sections that are skipped or not
@@ -171,7 +180,7 @@ static void files_and_directives_can_be_asked_for(void **state)
                 "<IfDirective !NoSuch>\nC\n</IfDirective>\n<IfSection VirtualHost>\nD\n</IfSection>\n"
                 "<IfSection IfFile>\nE\n</IfSection>\n<IfSection ServerName>\nF\n</IfSection>",
                 "2: A\n5: B\n8: C\n11: D\n14: E\n");
-    assert_read("<IfDirective SSLEngine>\nA\n</IfDirective>\nLoadModule macro_module x\n"
+    assert_read("<IfDirective SSLEngine>\nA\n</IfDirective>\nLoadModule mpm_event_module x\n"
                 "<IfDirective SSLEngine>\nB\n</IfDirective>",
                 "2: A\n");
 }
@@ -280,6 +289,7 @@ int main(void)
         TELLS(the_command_line_defines_names),
         TELLS(without_loadmodule_all_of_ours_is_there),
         TELLS(after_loadmodule_only_what_was_loaded),
+        TELLS(a_part_of_a_file_loads_what_it_needs_and_has_the_rest),
         TELLS(loading_twice_is_a_warning),
         TELLS(what_other_builds_load_may_be_loaded),
         TELLS(a_foreign_module_is_refused_by_name),

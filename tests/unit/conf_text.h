@@ -37,9 +37,10 @@ static struct module text_so = { "so_module", "mod_so.c", .static_in_httpd = tru
 static struct module text_version = { "version_module", "mod_version.c", .static_in_httpd = true };
 static struct module text_macro = { "macro_module", "mod_macro.c" };
 static struct module text_ssl = { "ssl_module", "mod_ssl.c", text_ssl_rows };
+static struct module text_mpm = { "mpm_event_module", "event.c", .in_whole_files = true };
 static struct module text_nameless = { NULL, NULL, NULL };
-static const struct module *const text_modules[] = { &text_core, &text_so,       &text_version, &text_macro,
-                                                     &text_ssl,  &text_nameless, NULL };
+static const struct module *const text_modules[] = { &text_core,  &text_so,  &text_mpm,      &text_version,
+                                                     &text_macro, &text_ssl, &text_nameless, NULL };
 
 static const char *text_load(void *main_text, const char *path, size_t *n)
 {

@@ -505,7 +505,8 @@ static void without_mod_ssl_no_handler_takes_https(void **state)
     (void)state;
     int status;
 
-    target("LoadModule proxy_module x\nLoadModule proxy_http_module x\nSSLProxyEngine on\nProxyPass / https://b/",
+    target("LoadModule mpm_event_module x\nLoadModule proxy_module x\nLoadModule proxy_http_module x\nSSLProxyEngine "
+           "on\nProxyPass / https://b/",
            &status);
     assert_int_equal(status, 500);
 }
