@@ -186,3 +186,15 @@ def test_a_part_leaves_the_backends_connection_for_the_next_request():
             c.send(request("GET", "/", [("Range", "bytes=10-14")]))
             assert c.read_response().body == b"01234"
         assert backend.connections == 1
+
+
+def test_a_file_that_cannot_be_edited_breaks_off(tmp_path):
+    (tmp_path / "long.html").write_bytes(b"one foo\n" + b"x" * 5000000 + b"\nfoo")
+    (tmp_path / "short.html").write_bytes(b"one foo\ntwo foo")
+    tmp_path.chmod(0o755)
+    with Weir("DocumentRoot %s\nSetOutputFilter SUBSTITUTE\nSubstitute s/foo/bar/\nSubstituteMaxLineLength 100k\n" % tmp_path) as weir:
+        assert weir.ask(request("GET", "/short.html")).body == b"one bar\ntwo bar"
+        with weir.connect() as c:
+            rest = c.send(request("GET", "/long.html")).read_all()
+        assert b"one bar\n" in rest and b"foo" not in rest and not rest.endswith(b"0\r\n\r\n")
+        weir.wait_for_log("AH01328: Line too long, URI /long.html")
