@@ -149,22 +149,46 @@ static int decide(struct request *r)
     return status ? status : authorise(r, method, true);
 }
 
-/* What the same settings have decided is not asked again: a page for a refusal may lie beside what was refused. */
-static bool is_decided(const struct request *r)
+static struct span directory_of(const struct request *r)
 {
-    const struct request *before = r->previous;
+    struct span name = span_of(r->filename);
+    const char *slash = name.n && r->file.kind != RESOURCE_DIRECTORY ? memrchr(name.p, '/', name.n) : NULL;
 
-    return before && before->place == r->place &&
-           (before->authorised || before->status == 401 || before->status == 403);
+    if (slash)
+        name.n = (size_t)(slash + 1 - name.p);
+    return name;
+}
+
+/* What the same settings have decided is not asked again: an index in its directory, a page for a refusal that lies
+ * beside what was refused. Settings are the same to httpd when its walks find them again: those of <Location> for the
+ * same path, of <Files> for the same file, of <Directory> in the same directory, and never those of <If>. */
+static bool is_same(const struct request *r, const struct request *before)
+{
+    if (before->site != r->site || before->sections != r->sections || r->conditional)
+        return false;
+    if (r->located && strcmp(r->uri, before->uri) != 0)
+        return false;
+    if (r->named && (!before->filename || strcmp(r->filename, before->filename) != 0))
+        return false;
+    return span_eq(directory_of(r), directory_of(before));
+}
+
+static const struct request *decided_before(const struct request *r)
+{
+    const struct request *before = r->looked_from ? r->looked_from : r->previous ? r->previous : r->main;
+
+    if (!before || (!before->authorised && before->status != 401 && before->status != 403))
+        return NULL;
+    return is_same(r, before) ? before : NULL;
 }
 
 int authz_check(struct request *r)
 {
-    const struct request *before = r->previous;
+    const struct request *before = decided_before(r);
     int status;
 
     CHECK_MAGIC(r, REQUEST_MAGIC);
-    if (is_decided(r)) {
+    if (before) {
         r->user = before->user;
         r->auth_type = before->auth_type;
         r->authorised = true;

@@ -105,8 +105,12 @@ static void walk_target(struct request *r, struct walk *w)
             url.n = (size_t)(query - url.p);
         walk_list(r, w, &r->site->proxies, url);
     } else if (r->filename) {
+        unsigned directories;
+
         walk_directories(r, w);
+        directories = w->n;
         walk_files(r, w, span_of(r->filename));
+        r->named = w->n != directories;
     }
 }
 
@@ -149,19 +153,34 @@ static void walk_conditions(struct request *r, struct walk *w)
         add_conditions(r, w, &walk_at(w, i)->inner);
 }
 
+/* A number for the sections in their order, the same wherever they are found. */
+static uint64_t number_of(const struct walk *w)
+{
+    uint64_t n = w->n;
+
+    for (unsigned i = 0; i < w->n; i++)
+        n = (n ^ (uintptr_t)walk_at(w, i)) * 0x9e3779b97f4a7c15u;
+    return n;
+}
+
 int core_walk(struct request *r, struct place_memo *memo, enum walk_stage stage)
 {
     struct walk w = { 0 };
     unsigned before;
 
     CHECK_MAGIC(r, REQUEST_MAGIC);
+    r->named = false;
     if (stage == WALK_FINAL)
         walk_target(r, &w);
+    before = w.n;
     walk_locations(r, &w);
+    r->located = w.n != before;
     r->place = place_merge(memo, r->arena, r->site, &w);
     before = w.n;
     walk_conditions(r, &w);
-    if (w.n != before)
+    r->conditional = w.n != before;
+    if (r->conditional)
         r->place = place_merge(memo, r->arena, r->site, &w);
+    r->sections = number_of(&w);
     return 0;
 }

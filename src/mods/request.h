@@ -31,7 +31,9 @@ struct request {
     struct arena *arena;
     const struct snapshot *snapshot;
     const struct site *site;
-    const struct place *place; /* merged settings as far as walked */
+    const struct place *place;        /* merged settings as far as walked */
+    uint64_t sections;                /* which ones they are of */
+    bool located, named, conditional; /* a <Location>, a <Files>, an <If> is among them */
     const struct peer_info *peer;
     struct http_request_head head; /* head.fields: request headers, as modules change them */
     struct http_target target;
@@ -62,7 +64,8 @@ struct request {
     const char *redirect;                         /* a module asks for an internal redirect: path?query; NULL */
     bool off_loop;                                /* what blocks may be done now */
     bool redirect_fast;                           /* as if it had been asked for at once: no REDIRECT_… of it */
-    bool looked_ahead;                            /* until the fix-ups: it goes where a look went, and as that did */
+    const struct request *looked_from;            /* until the fix-ups: it goes where a look went, and as that did; who
+                                                     looked. NULL */
     const char *content_type, *content_encoding, *content_language; /* of the file by its name; NULL */
     const char *filters;                 /* those that its extensions name, ";" between; NULL none */
     const struct request *main;          /* whose look ahead this is; NULL */

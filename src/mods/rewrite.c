@@ -313,7 +313,7 @@ const char *rewrite_log_prefix(const struct request *r, const char *directory)
         redirects++;
     return arena_printf(r->arena, "%s - %s [%s/sid#%lx][rid#%lx/%s%s] %s%s%s", r->client_ip, user,
                         request_server_name(r), (unsigned long)(uintptr_t)r->site, (unsigned long)(uintptr_t)r,
-                        r->main || r->looked_ahead ? "subreq" : "initial",
+                        r->main || r->looked_from ? "subreq" : "initial",
                         redirects ? arena_printf(r->arena, "/redir#%u", redirects) : "", directory ? "[perdir " : "",
                         directory ? directory : "", directory ? "] " : "");
 }

@@ -402,7 +402,7 @@ static bool begin_round(struct rewriting *w, int round)
 
 static bool is_for_main(const struct rewriting *w)
 {
-    return (w->r->main || w->r->looked_ahead) && w->rule->flags & (RULE_NO_SUBREQUEST | RULE_REDIRECT);
+    return (w->r->main || w->r->looked_from) && w->rule->flags & (RULE_NO_SUBREQUEST | RULE_REDIRECT);
 }
 
 static unsigned skip_chain(const struct vec *rules, unsigned i)

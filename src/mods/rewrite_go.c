@@ -87,7 +87,7 @@ static int redirect(struct rewriting *w, bool raw, struct span old_args)
 /* SCRIPT_URL, SCRIPT_URI: the request's own path and URL, whatever becomes of it. */
 static void set_script_variables(struct request *r)
 {
-    const char *first = request_env(r, r->main || r->looked_ahead ? "SCRIPT_URL" : "REDIRECT_SCRIPT_URL");
+    const char *first = request_env(r, r->main || r->looked_from ? "SCRIPT_URL" : "REDIRECT_SCRIPT_URL");
     const char *url = first ? first : r->uri;
 
     request_set_env(r, "SCRIPT_URL", url);

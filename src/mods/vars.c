@@ -114,7 +114,7 @@ static struct span give_user(const struct request *r, const char *name)
 static struct span give_subrequest(const struct request *r, const char *name)
 {
     (void)name;
-    return r->main || r->looked_ahead ? SPAN("true") : SPAN("false");
+    return r->main || r->looked_from ? SPAN("true") : SPAN("false");
 }
 
 static struct span give_address(const struct request *r, const char *name)

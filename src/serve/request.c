@@ -216,7 +216,7 @@ static enum step_result map_and_walk(struct exchange *ex)
 
 static enum step_result look_at_head(struct exchange *ex)
 {
-    return request_decide(ex, ex->r.looked_ahead ? 0 : setenvif_place(&ex->r));
+    return request_decide(ex, ex->r.looked_from ? 0 : setenvif_place(&ex->r));
 }
 
 /* A certificate is asked for in the handshake only: what a place wants beyond it is refused, not waited for. */
@@ -264,7 +264,7 @@ static int run_all_fixups(struct request *r)
 {
     int status = run_fixups(r);
 
-    r->looked_ahead = false;
+    r->looked_from = NULL;
     return status ? status : headers_request(r);
 }
 
@@ -536,7 +536,7 @@ static int restart(struct exchange *ex, const char *path)
     balance_release(ex);
     r->redirect = NULL;
     r->redirect_fast = false;
-    r->looked_ahead = fast;
+    r->looked_from = fast ? before : NULL;
     r->uri = query ? arena_strndup(r->arena, path, (size_t)(query - path)) : path;
     r->forced_type = r->forced_handler = NULL;
     r->args = query ? span_of(query + 1) : (struct span){ 0 };

@@ -16,7 +16,8 @@ A = "http://127.0.0.1:@A@"
 
 def make_tree():
     os.chmod(ROOT, 0o755)
-    for name in ("index.html", "t.txt", "img.png", "noext", "dir/index.html", "dir/t.txt", "bare/x.css", "err/404.html"):
+    for name in ("index.html", "t.txt", "img.png", "noext", "dir/index.html", "dir/t.txt", "dir/sub/x.html", "bare/x.css",
+                 "err/404.html"):
         path = os.path.join(ROOT, name)
         os.makedirs(os.path.dirname(path), exist_ok=True)
         with open(path, "w") as f:
@@ -91,6 +92,21 @@ ROWS = [
      get("/nothing", "Content-Length: 5", method="POST", body=b"hello")),
     ("ranges beyond a backend's answer", site("ProxyPass /b " + A), ask("/b", "Range: bytes=50-60,70-")),
 ]
+
+
+# Whether a page for a refusal, an index, another path of a rule is asked for its own right to be seen.
+DENIED = BARE + "<Directory %s>\nRequire ip 10.0.0.0/8\n</Directory>\nErrorDocument 403 /dir/index.html\n" % ROOT
+CHOSEN = BARE + "<Directory %s>\nRequire expr \"%%{REQUEST_URI} =~ m#^/(dir/)?(none)?$#\"\n%sRewriteRule ^dir/none$ /t.txt [L]\n" \
+                "</Directory>\n" % (ROOT, RULES)
+AROUND = {"": "", "with a location elsewhere": "<Location /else>\nRequire all granted\n</Location>", "with a location": "<Location />\nHeader set X-A b\n"
+          "</Location>", "with files": "<Files *>\nHeader set X-A b\n</Files>", "with some files": "<Files *.html>\nHeader set X-A b\n</Files>",
+          "with a condition": "<If \"true\">\nHeader set X-A b\n</If>"}
+PATHS = ("/", "/dir", "/dir/", "/dir/none", "/dir/none/none", "/dir/t.txt", "/dir/index.html", "/dir/index.html/more", "/dir/sub",
+         "/dir/sub/x.html", "/t.txt", "/none")
+PROXIED = BARE + "ErrorDocument 403 /b/page\n<Location />\nRequire ip 10.0.0.0/8\n</Location>\nProxyPass /b " + A
+ROWS += [("refused %s %s" % (around, path), DENIED + AROUND[around], ask(path)) for around in AROUND for path in PATHS] + \
+        [("chosen %s %s" % (around, path), CHOSEN + AROUND[around], ask(path)) for around in AROUND for path in PATHS] + \
+        [("refused by a location, a page of the backend %s" % path, PROXIED, ask(path)) for path in ("/b/x", "/b/page", "/t.txt")]
 
 
 @pytest.fixture(scope="module")
