@@ -165,7 +165,7 @@ static int fix_directory(struct request *r)
         r->content_type = NULL;
         return 0;
     }
-    return request_may_look(r) ? find_index(r) : 0;
+    return request_may_nest(r) ? find_index(r) : 0;
 }
 
 /* A fallback that is missing itself leads to itself. */

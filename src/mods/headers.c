@@ -455,9 +455,14 @@ static void settle_type(struct request *r, struct span type)
     http_fields_set(r->arena, &r->out, "Content-Type", type);
 }
 
+static bool type_is_of_backend(const struct request *r)
+{
+    return http_fields_get(&r->out, "Content-Type").p != r->content_type;
+}
+
 int headers_answer(struct request *r)
 {
-    struct span type = take_type(r, r->proxy != NULL);
+    struct span type = take_type(r, r->proxy && type_is_of_backend(r));
     bool good = run_table(r, TABLE_ALWAYS, &type, false) && run_table(r, TABLE_ONSUCCESS, &type, false);
 
     settle_type(r, type);

@@ -166,9 +166,19 @@ static const struct request *first_error(const struct request *r)
 {
     const struct request *first = r;
 
-    while (first->previous && first->previous->status >= 400)
+    while (!first->errs_anew && first->previous && first->previous->status >= 400)
         first = first->previous;
     return first;
+}
+
+/* Documents that fail and have documents anew. */
+static bool is_too_far(const struct request *r)
+{
+    int most = core_site_of(r->site)->max_redirects;
+
+    for (const struct request *p = r->previous; p; p = p->previous)
+        most--;
+    return most <= 0;
 }
 
 /* The page of the error that came first: nobody asked for the document that was to explain it. */
@@ -216,8 +226,10 @@ const char *pages_answer(struct request *r, int status, struct buf *body)
     }
     d = find_document(r, status);
     text = d ? document_text(r, d) : NULL;
-    if (text && d->kind == ERROR_PATH && text[0] == '/')
+    if (text && d->kind == ERROR_PATH && text[0] == '/' && !is_too_far(r))
         return text;
+    if (text && d->kind == ERROR_PATH && text[0] == '/')
+        text = NULL;
     if (text && d->kind == ERROR_URL && has_control(text)) { /* of the request, by way of %{REQUEST_URI} and its like */
         REQUEST_LOG(r, LOG_HTTP, LEVEL_ERROR, 2430,
                     "Response header 'Location' value of '%s' contains invalid characters, aborting request", text);

@@ -150,14 +150,22 @@ const char *request_server_banner(const struct request *r)
 
 #define LOOKS_NESTED 5
 
-bool request_may_look(const struct request *r)
+bool request_may_nest(const struct request *r)
 {
     unsigned depth = 0;
 
-    for (const struct request *m = r->main; m; m = m->main, depth++)
-        if (depth == LOOKS_NESTED || strcmp(m->uri, r->uri) == 0)
+    for (const struct request *m = r->main; m; m = m->main)
+        if (depth++ == LOOKS_NESTED)
             return false;
     return r->look_up != NULL;
+}
+
+bool request_may_look(const struct request *r)
+{
+    for (const struct request *m = r->main; m; m = m->main)
+        if (strcmp(m->uri, r->uri) == 0)
+            return false;
+    return request_may_nest(r);
 }
 
 static struct request *begin_look(const struct request *r)

@@ -55,6 +55,7 @@ struct request {
     const char *reason;                           /* when it is not the status's own */
     struct http_fields out, err_out;              /* response headers: onsuccess and always tables */
     struct http_fields trailers_in, trailers_out; /* %{..}^ti, %{..}^to */
+    bool errs_anew;                               /* what it ends with is told, not the error that it is the page of */
     const char *error_text;                       /* proxy's "Reason", goes into the error page */
     bool rewrite_ended;                           /* [END]: no more rules, not even after an internal redirect */
     bool keeps_vary;                              /* over the internal redirect asked for */
@@ -105,6 +106,7 @@ const struct log_target *request_log(const struct request *r);
 /* httpd's subrequests: what would become of another path or file, as far as the fix-ups; ->status is 200 or the answer.
  * May block (authentication). */
 bool request_may_look(const struct request *r); /* no look ahead may look for itself */
+bool request_may_nest(const struct request *r); /* nor too deep */
 struct request *request_look_at(const struct request *r, const char *path);
 struct request *request_look_at_file(const struct request *r, const char *name);
 const char *request_filename(const struct request *r); /* as httpd has it: "proxy:URL", or r->filename */

@@ -77,6 +77,7 @@ static int redirect(struct rewriting *w, bool raw, struct span old_args)
                     r->args.p, as_is ? "" : args);
     }
     http_fields_set(r->arena, &r->out, "Location", span_of(url));
+    r->errs_anew = true;
     REWRITE_LOG(w, 1, "redirect to %s [REDIRECT/%d]", url, status);
     return status;
 }

@@ -259,13 +259,14 @@ static int run_fixups(struct request *r)
     return status;
 }
 
-/* RequestHeader comes last, for the request itself: fields of a mere look at a path are not sent anywhere. */
+/* RequestHeader comes last, for the request itself: fields of a mere look at a path are not sent anywhere, and those of
+ * a directory wait for its index. */
 static int run_all_fixups(struct request *r)
 {
     int status = run_fixups(r);
 
     r->looked_from = NULL;
-    return status ? status : headers_request(r);
+    return status || r->redirect_fast ? status : headers_request(r);
 }
 
 static enum step_result fix_up(struct exchange *ex)
@@ -453,6 +454,7 @@ static enum step_result edit_answer(struct exchange *ex)
             return STEP_NEXT;
     }
     r->status = status ? status : r->status;
+    r->errs_anew = !status;
     upstream_close(ex->upstream);
     return STEP_REPLY;
 }
@@ -530,9 +532,11 @@ static int restart(struct exchange *ex, const char *path)
     struct request *r = &ex->r;
     struct request *before = arena_copy(r->arena, r, sizeof(*r));
     struct span vary = http_fields_get(&r->out, "Vary");
-    const char *query = strchr(path, '?');
+    const char *query;
     bool fast = r->redirect_fast;
 
+    path = arena_strndup(r->arena, path, strcspn(path, "#")); /* as httpd parses it */
+    query = strchr(path, '?');
     balance_release(ex);
     r->redirect = NULL;
     r->redirect_fast = false;
@@ -547,7 +551,7 @@ static int restart(struct exchange *ex, const char *path)
     r->file = (struct resource){ 0 };
     r->handler = NULL;
     r->user = r->auth_type = r->allow = NULL;
-    r->authorised = false;
+    r->authorised = r->errs_anew = false;
     r->content_type = r->content_encoding = r->content_language = NULL;
     r->status = 0;
     ex->step = step_of(walk_locations);

@@ -85,6 +85,19 @@ ROWS = [
     ("%{…}s without mod_ssl", site("Header set X-New %{REMOTE_ADDR}s\nProxyPass /b " + A), ask("/b")),
     ("a Location that cannot go out", site(RULES + "RewriteRule ^/x/(.*) http://other.example/$1 [R,NE]"), ask("/x/a%0Ab")),
     ("and its document", site("ErrorDocument 500 /err/404.html\n" + RULES + "RewriteRule ^/x/(.*) http://other.example/$1 [R,NE]"), ask("/x/a%0Ab")),
+    ("a proxied path's own type is in no table", site("Header setifempty Content-Type text/x-new\nProxyPass /b " + A), ask("/b/t.txt")),
+    ("RequestHeader acts once for a directory and its index",
+     site(inside="RequestHeader add X-Once a\n" + RULES + "RewriteRule ^(.*)$ %s/b/$1 [P]" % A), ask("/dir/")),
+    ("a look ahead at a directory finds its index",
+     site(RULES + "RewriteCond %{LA-U:REQUEST_FILENAME} index\nRewriteRule ^(.*)$ http://other.example$1 [R]"), ask("/dir/")),
+    ("a fragment in a rule's path is none of it", site("ProxyPass /b " + A, inside=RULES + "RewriteRule ^x/(.*) /b/$1 [L]"), ask("/x/a%23b")),
+    # ---- errors of the pages of errors
+    ("a document that a rule redirects", site("ErrorDocument 404 /gone\n" + RULES + "RewriteRule ^/gone http://other.example/ [R]"), ask("/nothing")),
+    ("one that is not there", site("ErrorDocument 404 /gone"), ask("/nothing")),
+    ("one of a backend that fails has one of its own",
+     site("ProxyErrorOverride On\nErrorDocument 404 http://other.example/\nProxyPass /b %s/" % A, inside="ErrorDocument 404 /b/page"),
+     ask("/nothing", "X-Script: lost")),
+    ("and again, up to a limit", site("ProxyErrorOverride On\nErrorDocument 404 /b/page\nProxyPass /b %s/" % A), ask("/nothing", "X-Script: lost")),
     # ---- bodies, ranges, connections
     ("a small chunked body has its length", site("ProxyPass /b " + A), ask("/b", "Transfer-Encoding: chunked", method="POST", body=CHUNKS)),
     ("an empty one, too", site("ProxyPass /b " + A), ask("/b", "Transfer-Encoding: chunked", method="POST", body=b"0\r\n\r\n")),
@@ -111,8 +124,9 @@ ROWS += [("refused %s %s" % (around, path), DENIED + AROUND[around], ask(path)) 
 
 @pytest.fixture(scope="module")
 def pair():
-    yield Pair(ROWS, scripts={"typed": ok(extra=b"Content-Type: text/x-back\r\n")}, modules=MODULES,
-               main="TypesConfig /etc/mime.types\n")
+    scripts = {"typed": ok(extra=b"Content-Type: text/x-back\r\n"),
+               "lost": b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"}
+    yield Pair(ROWS, scripts=scripts, modules=MODULES, main="TypesConfig /etc/mime.types\n")
     shutil.rmtree(ROOT, ignore_errors=True)
 
 
