@@ -149,6 +149,8 @@ void mime_find(struct request *r)
         return;
     if (place->use_path_info && r->path_info)
         name = arena_concat(r->arena, name, r->path_info, NULL);
+    if (r->proxy) /* [P,NE] has the query in it */
+        name = arena_strndup(r->arena, name, strcspn(name, "?"));
     slash = strrchr(name, '/');
     charset = take_extensions(r, place, slash ? slash + 1 : name);
     if (r->content_type)

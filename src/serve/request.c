@@ -541,6 +541,7 @@ static int restart(struct exchange *ex, const char *path)
     r->redirect = NULL;
     r->redirect_fast = false;
     r->looked_from = fast ? before : NULL;
+    r->rewrite_ended &= !fast;
     r->uri = query ? arena_strndup(r->arena, path, (size_t)(query - path)) : path;
     r->forced_type = r->forced_handler = NULL;
     r->args = query ? span_of(query + 1) : (struct span){ 0 };
