@@ -39,6 +39,7 @@ static const char *const module_names[LOG_MODULES] = {
     [LOG_AUTOINDEX] = "autoindex",
     [LOG_HEADERS] = "headers",
     [LOG_SETENVIF] = "setenvif",
+    [LOG_ENV] = "env",
     [LOG_LOG_CONFIG] = "log_config",
     [LOG_MPM_EVENT] = "mpm_event",
     [LOG_REQTIMEOUT] = "reqtimeout",

@@ -49,6 +49,7 @@ enum log_module { /* those that speak; the names are in log_module_name */
                   LOG_AUTOINDEX,
                   LOG_HEADERS,
                   LOG_SETENVIF,
+                  LOG_ENV,
                   LOG_LOG_CONFIG,
                   LOG_MPM_EVENT,
                   LOG_REQTIMEOUT,

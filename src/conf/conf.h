@@ -219,6 +219,7 @@ struct conf_cmd { /* what a row's function is given */
 void conf_touch_bytes(struct conf_cmd *cmd, const void *settings, const void *field, size_t size);
 /* Was this field of a part (a set's settings, site_part(), place_part(), what merge_* is given) set by a line? */
 bool part_has(const void *part, const void *field);
+bool part_touched(const void *part); /* any field */
 void conf_note(struct conf_cmd *cmd, enum log_level level, enum log_module module, int ah, const char *format, ...)
     PRINTF(5, 6);
 /* A file that a line names, whole and in the arena: NULL, or why not. */

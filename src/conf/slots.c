@@ -130,6 +130,11 @@ bool part_has(const void *part, const void *field)
     return bit_at(p->set, offset_in(p, part, field));
 }
 
+bool part_touched(const void *part)
+{
+    return part_of(part)->touched;
+}
+
 /* ---- what a slot does with a word when its row has no function --------------------------------------------- */
 
 static const char *store_int(struct conf_cmd *cmd, void *field, const char *word)

@@ -27,12 +27,14 @@ struct authz_provider {
     const char *name;
     const char *(*parse)(struct conf_cmd *cmd, struct authz_line *line); /* NULL, or the fault; may be NULL itself */
     enum verdict (*check)(struct request *r, const struct authz_line *line);
-    bool blocks; /* reads files or asks for names */
+    unsigned blocks; /* BLOCKS_… */
 };
+enum { BLOCKS_ON_FILES = 1, BLOCKS_ON_NAMES = 2 };
 enum authz_logic { LOGIC_UNSET, LOGIC_AND, LOGIC_OR, LOGIC_OFF };
 struct authz_rule {         /* a Require line or a container of them */
     enum authz_logic logic; /* UNSET: a line */
-    bool negate, merged, blocks;
+    bool negate, merged;
+    unsigned blocks;
     const struct authz_provider *provider;
     struct authz_line line;
     uint64_t methods;
@@ -72,8 +74,8 @@ bool client_has_name(struct request *r, const char *name);     /* is the client 
 enum satisfy { SATISFY_ALL, SATISFY_ANY };
 extern struct module access_compat_module, allowmethods_module;
 enum satisfy access_satisfy(const struct request *r, uint64_t method);
-int access_check(struct request *r, uint64_t method); /* Order, Allow, Deny: 0 or 403; blocks with host names */
-bool access_blocks(const struct place *p);
+int access_check(struct request *r, uint64_t method);       /* Order, Allow, Deny: 0 or 403; blocks with host names */
+bool access_blocks(const struct place *p);                  /* on names */
 int allowmethods_check(struct request *r, uint64_t method); /* 0 or 405 */
 
 /* ---- authn.c: AuthType, AuthName ---- */

@@ -196,7 +196,7 @@ static struct authz_rule *combine(struct arena *a, const struct authz_rule *base
 
     both->merged = true;
     both->methods = base->methods | over->methods;
-    both->blocks = base->blocks || over->blocks;
+    both->blocks = base->blocks | over->blocks;
     both->first = arena_copy(a, base, sizeof(*base));
     both->first->next = arena_copy(a, over, sizeof(*over));
     return both;

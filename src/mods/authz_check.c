@@ -199,10 +199,17 @@ int authz_check(struct request *r)
     return status;
 }
 
+bool authz_asks_names(const struct request *r)
+{
+    const struct authz_place *place = place_part(r->place, &authz_core_module);
+
+    return (place->rules && place->rules->blocks & BLOCKS_ON_NAMES) || access_blocks(r->place);
+}
+
 bool authz_may_block(const struct request *r)
 {
     const struct authz_place *place = place_part(r->place, &authz_core_module);
 
-    return (place->rules && place->rules->blocks) || access_blocks(r->place) ||
+    return (place->rules && place->rules->blocks) || authz_asks_names(r) ||
            (authn_wanted(r->place) && http_fields_get(&r->head.fields, "Authorization").p) || ssl_fakes_user(r);
 }

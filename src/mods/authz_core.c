@@ -135,9 +135,9 @@ static enum verdict check_expr(struct request *r, const struct authz_line *line)
 }
 
 const struct authz_provider authz_core_providers[] = {
-    { "all", parse_all, check_all, false },
-    { "env", NULL, check_env, false },
-    { "method", parse_method, check_method, false },
-    { "expr", parse_expr, check_expr, false },
+    { "all", parse_all, check_all, 0 },
+    { "env", NULL, check_env, 0 },
+    { "method", parse_method, check_method, 0 },
+    { "expr", parse_expr, check_expr, 0 },
     { 0 },
 };

@@ -110,9 +110,9 @@ static enum verdict check_forward_dns(struct request *r, const struct authz_line
 }
 
 const struct authz_provider authz_host_providers[] = {
-    { "ip", parse_ip, check_ip, false },
-    { "local", NULL, check_local, false },
-    { "host", authz_parse_text, check_host, true },
-    { "forward-dns", authz_parse_text, check_forward_dns, true },
+    { "ip", parse_ip, check_ip, 0 },
+    { "local", NULL, check_local, 0 },
+    { "host", authz_parse_text, check_host, BLOCKS_ON_NAMES },
+    { "forward-dns", authz_parse_text, check_forward_dns, BLOCKS_ON_NAMES },
     { 0 },
 };

@@ -23,7 +23,7 @@ static enum verdict check_client(struct request *r, const struct authz_line *lin
 }
 
 const struct authz_provider authz_ssl_providers[] = {
-    { "ssl", parse_nothing, check_ssl, false },
-    { "ssl-verify-client", parse_nothing, check_client, false },
+    { "ssl", parse_nothing, check_ssl, 0 },
+    { "ssl-verify-client", parse_nothing, check_client, 0 },
     { 0 },
 };

@@ -106,9 +106,9 @@ static enum verdict check_group(struct request *r, const struct authz_line *line
 }
 
 const struct authz_provider authz_user_providers[] = {
-    { "user", authz_parse_text, check_user, false },
-    { "valid-user", NULL, check_valid_user, false },
-    { "group", authz_parse_text, check_group, true },
+    { "user", authz_parse_text, check_user, 0 },
+    { "valid-user", NULL, check_valid_user, 0 },
+    { "group", authz_parse_text, check_group, BLOCKS_ON_FILES },
     { 0 },
 };
 

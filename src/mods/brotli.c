@@ -123,6 +123,14 @@ static void set_defaults(void *site)
 
 #define SITE(field) SITE_SLOT(SLOT_CUSTOM, struct brotli_site, field)
 
+/* httpd merges nothing here: a host with a line of its own begins anew. */
+static void merge_site(struct arena *a, void *merged, const void *base, const void *over)
+{
+    (void)a, (void)base;
+    if (part_touched(over))
+        *(struct brotli_site *)merged = *(const struct brotli_site *)over;
+}
+
 static const struct directive rows[] = {
     { "BrotliFilterNote", IN_SITES, ARGS_12, set_notes, SITE(notes), "Set a note to report on compression ratio" },
     { "BrotliCompressionQuality", IN_SITES, ARGS_1, set_quality, SITE(quality),
@@ -142,4 +150,5 @@ struct module brotli_module = {
     .directives = rows,
     .site_size = sizeof(struct brotli_site),
     .site_defaults = set_defaults,
+    .merge_site = merge_site,
 };

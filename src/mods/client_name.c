@@ -5,6 +5,7 @@
 #include <ctype.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <resolv.h>
 #include <strings.h>
 
 /* ---- addresses ---- */
@@ -69,12 +70,26 @@ static bool same_address(const struct sockaddr *a, struct span b)
     return own.p && span_eq(own, b);
 }
 
+/* A name server that does not answer is asked once and briefly: what resolv.conf allows may be minutes. The state is
+ * the thread's own. */
+static void hurry(void)
+{
+    static _Thread_local bool done;
+
+    if (done || res_init() != 0)
+        return;
+    _res.retrans = 2;
+    _res.retry = 1;
+    done = true;
+}
+
 /* found: there is such a name at all. */
 static bool name_is_of_client(struct request *r, const char *name, bool *found)
 {
     struct addrinfo hints = { .ai_socktype = SOCK_STREAM }, *all = NULL;
     bool same = false;
 
+    hurry();
     *found = getaddrinfo(name, NULL, &hints, &all) == 0;
     for (struct addrinfo *i = *found ? all : NULL; i && !same; i = i->ai_next)
         same = same_address(i->ai_addr, r->client_address);
@@ -103,6 +118,7 @@ static const char *look_up(struct request *r)
     char name[NI_MAXHOST];
     bool found;
 
+    hurry();
     if (!n || getnameinfo((struct sockaddr *)&s, n, name, sizeof(name), NULL, 0, NI_NAMEREQD) != 0)
         return "";
     for (char *p = name; *p; p++)

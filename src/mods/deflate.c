@@ -184,6 +184,14 @@ static void set_defaults(void *site)
     }
 #define WHY_INPUT "bodies of requests are not unpacked / 要求の本文は展開しません"
 
+/* httpd merges nothing here: a host with a line of its own begins anew. */
+static void merge_site(struct arena *a, void *merged, const void *base, const void *over)
+{
+    (void)a, (void)base;
+    if (part_touched(over))
+        *(struct deflate_site *)merged = *(const struct deflate_site *)over;
+}
+
 static const struct directive rows[] = {
     { "DeflateFilterNote", IN_SITES, ARGS_12, set_notes, SITE(notes), "Set a note to report on compression ratio" },
     { "DeflateWindowSize", IN_SITES, ARGS_1, set_window, SITE(window), "Set the Deflate window size (1-15)" },
@@ -205,4 +213,5 @@ struct module deflate_module = {
     .directives = rows,
     .site_size = sizeof(struct deflate_site),
     .site_defaults = set_defaults,
+    .merge_site = merge_site,
 };

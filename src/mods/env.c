@@ -46,7 +46,7 @@ static const char *pass_env(struct conf_cmd *cmd, void *settings, int argc, char
     if (value)
         put(cmd->arena, &place->set, argv[0], arena_strdup(cmd->arena, value));
     else
-        conf_note(cmd, LEVEL_WARN, LOG_CORE, 1506, "PassEnv variable %s was undefined", argv[0]);
+        conf_note(cmd, LEVEL_WARN, LOG_ENV, 1506, "PassEnv variable %s was undefined", argv[0]);
     return NULL;
 }
 

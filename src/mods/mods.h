@@ -52,6 +52,7 @@ int alias_fixup(struct request *r);     /* Redirect in sections: 0 or a status *
 int authz_check(struct request *r);
 /* May it wait (passwords, files, names)? Then it is to be called off the loop. */
 bool authz_may_block(const struct request *r);
+bool authz_asks_names(const struct request *r); /* then others may keep it waiting: name servers */
 /* auth_basic.c, auth_digest.c: AuthBasicFake's Authorization for the backend, Digest's Authentication-Info. 0 or 500.
  */
 int auth_fixup(struct request *r);

@@ -13,7 +13,7 @@ struct server {
     struct renewal *renewal;        /* renew.c */
     struct stapler *stapler;        /* stapler.c */
     struct tls_warnings *warnings;  /* tls_warn.c */
-    struct offload *offload;        /* offload.c */
+    struct offload *offloads[OFFLOADS]; /* offload.c */
     uint64_t warn_at_ms;
     struct worker **workers;
     unsigned n_workers;

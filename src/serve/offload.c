@@ -106,12 +106,13 @@ static bool enqueue(struct offload *o, struct exchange *ex)
     return taken;
 }
 
-enum step_result exchange_offload(struct exchange *ex, int (*work)(struct request *r))
+enum step_result exchange_offload(struct exchange *ex, enum offload_kind kind, int (*work)(struct request *r))
 {
     ASSERT(!ex->away);
     timer_cancel(ex->worker->loop, &ex->timer);
     ex->errand.work = work;
-    if (enqueue(ex->worker->server->offload, ex))
+    ex->errand.by = ex->worker->server->offloads[kind];
+    if (enqueue(ex->errand.by, ex))
         return STEP_WAIT;
     REQUEST_LOG(&ex->r, LOG_CORE, LEVEL_ERROR, 0,
                 "%d requests wait for work that blocks (passwords, names, programs): answering 503 / "
@@ -135,7 +136,7 @@ static void on_back(void *arg)
 
 bool offload_leave(struct exchange *ex)
 {
-    struct offload *o = ex->worker->server->offload;
+    struct offload *o = ex->errand.by;
 
     ex->left = true;
     pthread_mutex_lock(&o->lock);

@@ -193,7 +193,7 @@ static int translate_name(struct request *r)
 static enum step_result translate(struct exchange *ex)
 {
     if (rewrite_translate_blocks(&ex->r))
-        return exchange_offload(ex, translate_name);
+        return exchange_offload(ex, OFFLOAD_OTHERS, translate_name);
     return request_decide(ex, translate_name(&ex->r));
 }
 
@@ -232,7 +232,9 @@ static enum step_result check_tls(struct exchange *ex)
 
 static enum step_result authorise(struct exchange *ex)
 {
-    return authz_may_block(&ex->r) ? exchange_offload(ex, authz_check) : request_decide(ex, authz_check(&ex->r));
+    if (!authz_may_block(&ex->r))
+        return request_decide(ex, authz_check(&ex->r));
+    return exchange_offload(ex, authz_asks_names(&ex->r) ? OFFLOAD_OTHERS : OFFLOAD_OWN, authz_check);
 }
 
 /* A path that rules of a place lead to is taken when nobody had another answer meanwhile. */
@@ -273,8 +275,10 @@ static enum step_result fix_up(struct exchange *ex)
 {
     const struct request *r = &ex->r;
 
-    if (rewrite_place_blocks(r) || (dir_fixup_looks(r) && authz_may_block(r)))
-        return exchange_offload(ex, run_all_fixups);
+    if (rewrite_place_blocks(r) || (dir_fixup_looks(r) && authz_asks_names(r)))
+        return exchange_offload(ex, OFFLOAD_OTHERS, run_all_fixups);
+    if (dir_fixup_looks(r) && authz_may_block(r))
+        return exchange_offload(ex, OFFLOAD_OWN, run_all_fixups);
     return request_decide(ex, run_all_fixups(&ex->r));
 }
 

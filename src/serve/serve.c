@@ -371,7 +371,8 @@ static void control(struct server *s, int signals)
 
 static void end_server(struct server *s)
 {
-    offload_free(s->offload);
+    for (unsigned i = 0; i < OFFLOADS; i++)
+        offload_free(s->offloads[i]);
     each_worker(s, worker_join);
     stapler_free(s->stapler);
     renewal_free(s->renewal);
@@ -417,7 +418,8 @@ static bool begin(struct server *s, enum serve_mode mode)
     if (!start_tls(s) || !start_sockets(s) || !write_pid_file(s, mode) || !drop_privileges(s))
         return false;
     log_writer_start();
-    s->offload = offload_new();
+    for (unsigned i = 0; i < OFFLOADS; i++)
+        s->offloads[i] = offload_new();
     sock_share_files(files, s->done_fd);
     rewrite_start(s->snapshot);
     start_workers(s);

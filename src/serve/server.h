@@ -163,8 +163,14 @@ enum step_result {
 enum reply_state { REPLY_NONE, REPLY_BEGUN, REPLY_COMPLETE };
 #define EXCHANGE_MAGIC 0x45584331u
 struct upstream;
+enum offload_kind {                 /* who waits for the one does not wait for the other */
+                    OFFLOAD_OWN,    /* hashes and files: it ends */
+                    OFFLOAD_OTHERS, /* name servers, programs: it ends when they say so, or late */
+                    OFFLOADS
+};
 struct errand {       /* what is done for an exchange off the loop */
     struct link link; /* in the queue; alone once it is begun */
+    struct offload *by;
     int (*work)(struct request *r);
     int status;
 };
@@ -237,7 +243,7 @@ void request_show(struct exchange *ex, const char *path); /* ErrorDocument: GET 
 /* offload.c: a step that may block. The result of a step: STEP_WAIT, then request_decide goes on with work's status; or
  * STEP_REPLY (503) when too many wait. work has r and its arena for itself; it must not touch anything of the worker's
  * (its memo of places). */
-enum step_result exchange_offload(struct exchange *ex, int (*work)(struct request *r));
+enum step_result exchange_offload(struct exchange *ex, enum offload_kind kind, int (*work)(struct request *r));
 bool offload_leave(struct exchange *ex); /* the client of an exchange that is away left: true when it is back by that */
 
 /* relay.c: bodies; both may end the exchange: false then */
