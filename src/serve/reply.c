@@ -66,7 +66,14 @@ static void collect_names(struct arena *a, struct http_fields *names, const stru
     }
 }
 
-/* fixup_vary: each name once, in one line. */
+static void add_fields_of(struct buf *out, const struct http_fields *fields, const char *name)
+{
+    HTTP_EACH_FIELD(f, fields)
+    if (span_ieq_str(f->name, name))
+        http_field_write(out, f->name, f->value);
+}
+
+/* fixup_vary: each name once, in one line; what names nothing goes out as it is. */
 static void add_vary(struct exchange *ex, struct buf *out)
 {
     struct http_fields names = { 0 };
@@ -80,8 +87,12 @@ static void add_vary(struct exchange *ex, struct buf *out)
         buf_add(out, f->name.p, f->name.n);
         before = ",";
     }
-    if (names.n)
+    if (names.n) {
         buf_adds(out, "\r\n");
+        return;
+    }
+    add_fields_of(out, &ex->r.err_out, "Vary");
+    add_fields_of(out, &ex->r.out, "Vary");
 }
 
 static bool is_written_apart(struct span name)

@@ -83,6 +83,7 @@ ROWS = [
     ("a file's type is in none", site("Header setifempty Content-Type text/x-new"), ask("/t.txt")),
     ("a type on a 304", site("Header append Content-Type text/x-new"), ask("/t.txt", "If-Modified-Since: Wed, 21 Oct 2026 07:28:00 GMT")),
     ("a type on OPTIONS", site("Header merge Content-Type text/x-new"), ask("/t.txt", method="OPTIONS")),
+    ("Vary of nothing", site("Header always set Vary \"expr=%{REMOTE_USER}\"\nHeader append Vary \"\""), ask("/t.txt")),
     ("TRACE of a file passes no Header line", site("Header set X-New a\nHeader always set X-Other b"), ask("/t.txt", method="TRACE")),
     ("%{…}s without mod_ssl", site("Header set X-New %{REMOTE_ADDR}s\nProxyPass /b " + A), ask("/b")),
     ("a Location that cannot go out", site(RULES + "RewriteRule ^/x/(.*) http://other.example/$1 [R,NE]"), ask("/x/a%0Ab")),
