@@ -3,14 +3,16 @@
 
 enum { FIN = 0x80, RSV = 0x70, OPCODE = 0x0f, MASKED = 0x80, LENGTH = 0x7f };
 
+/* Bytes that the length takes beyond the second one. */
+static unsigned extended_length(unsigned char second)
+{
+    unsigned length = second & LENGTH;
+    return length == 127 ? 8 : length == 126 ? 2 : 0;
+}
+
 static unsigned header_size(unsigned char second)
 {
-    unsigned n = 2 + (second & MASKED ? 4 : 0);
-    if ((second & LENGTH) == 126)
-        n += 2;
-    else if ((second & LENGTH) == 127)
-        n += 8;
-    return n;
+    return 2 + extended_length(second) + (second & MASKED ? 4 : 0);
 }
 
 static uint64_t big_endian(const unsigned char *p, unsigned n)
@@ -42,7 +44,7 @@ enum http_parse ws_parse_frame(struct span in, struct ws_frame *f)
     f->header = header_size(p[1]);
     f->length = p[1] & LENGTH;
     if (f->length >= 126)
-        f->length = big_endian(p + 2, f->length == 126 ? 2 : 8);
+        f->length = big_endian(p + 2, extended_length(p[1]));
     if (f->masked)
         memcpy(f->mask, p + f->header - 4, 4);
     return frame_is_legal(f) ? HTTP_DONE : HTTP_BAD;
@@ -82,16 +84,13 @@ static void note_frame(struct ws_scan *s, const struct ws_frame *f)
 /* One more byte of a header that came in pieces. True: it is whole. */
 static bool join_byte(struct ws_scan *s, unsigned char byte)
 {
-    unsigned extra;
-
     if (s->n_head == 0)
         s->first = byte;
     if (s->n_head == 1) {
         s->second = byte;
         s->left = 0;
     }
-    extra = (s->second & LENGTH) == 126 ? 2 : (s->second & LENGTH) == 127 ? 8 : 0;
-    if (s->n_head >= 2 && s->n_head < 2 + extra)
+    if (s->n_head >= 2 && s->n_head < 2 + extended_length(s->second))
         s->left = s->left << 8 | byte;
     return ++s->n_head >= 2 && s->n_head == header_size(s->second);
 }

@@ -22,7 +22,7 @@ static enum flow fail(struct tunnel *t, enum tunnel_side side)
 
 /* ---- what a side does not take ---- */
 
-static struct held *hold(struct end *e)
+struct held *tunnel_hold(struct end *e)
 {
     if (!e->held)
         e->held = base_alloc(sizeof(*e->held));
@@ -108,12 +108,20 @@ static bool end_after_close(struct tunnel *t, enum tunnel_side from)
 
 /* ---- copied ---- */
 
+/* Counts n bytes as moved from this side; returns how many of them the scanner has had, of a header looked at ahead. */
+static size_t count_moved(struct end *e, size_t n)
+{
+    size_t known = e->ahead < n ? e->ahead : n;
+
+    e->bytes += n;
+    e->ahead -= (unsigned char)known;
+    return known;
+}
+
 static void look_at(struct tunnel *t, struct end *e, struct span bytes)
 {
-    size_t known = e->ahead < bytes.n ? e->ahead : bytes.n;
+    size_t known = count_moved(e, bytes.n);
 
-    e->bytes += bytes.n;
-    e->ahead -= (unsigned char)known;
     if (t->websocket)
         ws_scan(&e->scan, (struct span){ bytes.p + known, bytes.n - known });
 }
@@ -131,7 +139,7 @@ bool tunnel_hand_over(struct tunnel *t, enum tunnel_side from, struct span bytes
         n = 0;
     }
     if ((size_t)n < bytes.n)
-        buf_add(&hold(to)->bytes, bytes.p + n, bytes.n - (size_t)n);
+        buf_add(&tunnel_hold(to)->bytes, bytes.p + n, bytes.n - (size_t)n);
     return !end_after_close(t, from);
 }
 
@@ -203,18 +211,18 @@ static enum flow move_spliced(struct tunnel *t, enum tunnel_side from, struct pi
         return read_nothing(t, from, n);
     }
     note_heard(t, e);
-    known = e->ahead < (size_t)n ? e->ahead : (size_t)n;
-    e->ahead -= (unsigned char)known;
-    e->bytes += (uint64_t)n;
+    known = count_moved(e, (size_t)n);
     if (t->websocket)
         ws_scan_skip(&e->scan, (uint64_t)n - known);
     result = drain_pipe(to->stream, p);
-    if (result == 0) {
-        hold(to)->pipe = p;
+    if (result <= 0)
+        tunnel_hold(to)->pipe = p;
+    if (result < 0)
+        return fail(t, !from); /* the pipe and what is in it go with the tunnel */
+    if (result == 0)
         return FLOW_BLOCKED;
-    }
     pipe_give(t->all->pipes, p);
-    return result > 0 ? FLOW_MORE : fail(t, !from);
+    return FLOW_MORE;
 }
 
 /* ---- the pump ---- */

@@ -215,12 +215,10 @@ static bool hand_early(struct tunnel *t, enum tunnel_side from, struct buf *earl
 
 static void take_owed(struct tunnel *t, struct buf *owed)
 {
-    if (buf_len(owed)) {
-        t->end[TUNNEL_CLIENT].held = base_alloc(sizeof(struct held));
-        t->end[TUNNEL_CLIENT].held->bytes = *owed;
-    } else {
+    if (buf_len(owed))
+        tunnel_hold(&t->end[TUNNEL_CLIENT])->bytes = *owed;
+    else
         buf_release(owed);
-    }
     *owed = (struct buf){ 0 };
 }
 

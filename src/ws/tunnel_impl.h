@@ -64,6 +64,7 @@ void tunnel_end_now(struct tunnel *t, enum tunnel_end why, enum tunnel_side who,
 /* pump.c. False: the tunnel is gone. */
 bool tunnel_pump_both(struct tunnel *t, enum tunnel_side first);
 bool tunnel_hand_over(struct tunnel *t, enum tunnel_side from, struct span bytes); /* as if read now */
+struct held *tunnel_hold(struct end *e);                                           /* made when there is none yet */
 void tunnel_drop_held(struct tunnel *t, struct end *e);
 
 #endif

@@ -314,6 +314,16 @@ def serve_hello(wire):
                              b"" if m.line.startswith("HEAD") else b"hello from %s" % m.line.split(" ")[1].encode()))
 
 
+def serve_text(text):
+    """A script: a keep-alive backend that answers every request with the text."""
+    def script(wire):
+        with contextlib.suppress(AssertionError, OSError):
+            while True:
+                wire.read_request()
+                wire.send(answer(200, text))
+    return script
+
+
 def serve_echo(wire):
     """A script: accepts any handshake and sends back, unmasked, whatever frame comes."""
     with contextlib.suppress(AssertionError, OSError):

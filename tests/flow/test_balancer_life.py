@@ -2,18 +2,7 @@
 import re
 import time
 
-from harness import TEXT, Backend, Weir, answer, frame, free_port, handshake, request, serve_echo, switching, until
-
-
-def says(text):
-    def script(wire):
-        try:
-            while True:
-                wire.read_request()
-                wire.send(answer(200, text))
-        except (AssertionError, OSError):
-            pass
-    return script
+from harness import TEXT, Backend, Weir, answer, frame, free_port, handshake, request, serve_echo, serve_text, switching, until
 
 
 def pool(members, settings=""):
@@ -75,17 +64,17 @@ def test_a_tunnel_makes_its_member_busy():
 
 def test_a_member_that_came_back_is_used_after_its_time():
     port = free_port()
-    with Backend(says(b"b")) as b:
+    with Backend(serve_text(b"b")) as b:
         with Weir(pool(["http://127.0.0.1:{dead} retry=1", "http://127.0.0.1:{b}"]), dead=port, b=b) as weir:
             assert bodies(weir, 3) == [b"b"] * 3
             assert len(re.findall("AH00957", weir.error_log())) == 1 # asked once, then left alone
-            with Backend(says(b"a"), port=port):
+            with Backend(serve_text(b"a"), port=port):
                 until(lambda: weir.get("/p/x").body == b"a", "the member to be asked again")
                 assert sorted(bodies(weir, 4)) == [b"a", b"a", b"b", b"b"]
 
 
 def test_a_member_that_stays_away_is_asked_again_only_now_and_then():
-    with Backend(says(b"b")) as b:
+    with Backend(serve_text(b"b")) as b:
         with Weir(pool(["http://127.0.0.1:{dead} retry=60", "http://127.0.0.1:{b}"]), dead=free_port(), b=b) as weir:
             assert bodies(weir, 20) == [b"b"] * 20
             assert len(re.findall("AH00957", weir.error_log())) == 1
@@ -95,7 +84,7 @@ def test_nothing_is_sent_twice_once_a_byte_went_out():
     """A backend that takes the request and goes away: 502, and the other member is not bothered."""
     def takes_and_leaves(wire):
         wire.read_request()
-    with Backend(takes_and_leaves) as a, Backend(says(b"b")) as b:
+    with Backend(takes_and_leaves) as a, Backend(serve_text(b"b")) as b:
         with Weir(pool(["http://127.0.0.1:{a}", "http://127.0.0.1:{b}"]), a=a, b=b) as weir:
             raw = request("POST", "/p/x", [("Connection", "close"), ("Content-Length", 4)], b"once")
             assert weir.ask(raw).status == 502
@@ -140,7 +129,7 @@ def test_a_request_waits_for_a_member():
         assert weir.get("/p/x").status == 503 # found out: none is left
         with weir.connect() as client:
             client.send(request("GET", "/p/x", [("Connection", "close")]))
-            with Backend(says(b"a"), port=port):
+            with Backend(serve_text(b"a"), port=port):
                 assert client.read_response().body == b"a"
 
 
@@ -163,7 +152,7 @@ def test_a_time_out_is_an_error_where_failontimeout_says_so():
     def silent(wire):
         wire.read_head()
         wire.ends_within(10)
-    with Backend(silent) as a, Backend(says(b"b")) as b:
+    with Backend(silent) as a, Backend(serve_text(b"b")) as b:
         members = ["http://127.0.0.1:{a} timeout=1", "http://127.0.0.1:{b}"]
         with Weir(pool(members, "failontimeout=On"), a=a, b=b) as weir:
             assert weir.get("/p/x").status == 504
@@ -187,7 +176,7 @@ def test_a_slow_member_is_dropped_for_another():
         s.setblocking(False)
         s.connect_ex(full.getsockname())
         fillers.append(s)
-    with Backend(says(b"b")) as b:
+    with Backend(serve_text(b"b")) as b:
         with Weir(pool(["http://127.0.0.1:{full} connectiontimeout=300ms", "http://127.0.0.1:{b}"]), full=full.getsockname()[1], b=b) as weir:
             assert weir.get("/p/x").body == b"b"
             weir.wait_for_log("AH00959")

@@ -4,23 +4,12 @@ import signal
 import threading
 
 import pytest
-from harness import (TEXT, Backend, Weir, answer, frame, free_port, request, serve_hello, until, with_hosts)
-
-
-def says(text):
-    def script(wire):
-        try:
-            while True:
-                wire.read_request()
-                wire.send(answer(200, text))
-        except (AssertionError, OSError):
-            pass
-    return script
+from harness import (TEXT, Backend, Weir, answer, frame, free_port, request, serve_hello, serve_text, until, with_hosts)
 
 
 @pytest.mark.parametrize("number", [signal.SIGUSR1, signal.SIGHUP], ids=["graceful", "restart"])
 def test_a_new_backend_takes_effect_at_once(number):
-    with Backend(says(b"old")) as old, Backend(says(b"new")) as new:
+    with Backend(serve_text(b"old")) as old, Backend(serve_text(b"new")) as new:
         with Weir("ProxyPass / http://127.0.0.1:{old}/", old=old, new=new) as weir:
             assert weir.get().body == b"old"
             weir.configure("ProxyPass / http://127.0.0.1:{new}/")
@@ -30,7 +19,7 @@ def test_a_new_backend_takes_effect_at_once(number):
 
 
 def test_a_kept_alive_client_sees_the_new_configuration_with_its_next_request():
-    with Backend(says(b"old")) as old, Backend(says(b"new")) as new:
+    with Backend(serve_text(b"old")) as old, Backend(serve_text(b"new")) as new:
         with Weir("ProxyPass / http://127.0.0.1:{old}/", old=old, new=new) as weir:
             client = weir.connect().send(request())
             assert client.read_response().body == b"old"
@@ -41,7 +30,7 @@ def test_a_kept_alive_client_sees_the_new_configuration_with_its_next_request():
 
 
 def test_a_request_under_way_ends_as_it_began():
-    with Backend() as old, Backend(says(b"new")) as new:
+    with Backend() as old, Backend(serve_text(b"new")) as new:
         with Weir("ProxyPass / http://127.0.0.1:{old}/", old=old, new=new) as weir:
             client = weir.connect().send(request())
             peer = old.accept()
@@ -81,7 +70,7 @@ BAD = {
 @pytest.mark.parametrize("name", BAD)
 def test_a_bad_file_changes_nothing_and_the_log_says_why(name):
     config, why = BAD[name]
-    with Backend() as backend, Backend(says(b"good")) as good:
+    with Backend() as backend, Backend(serve_text(b"good")) as good:
         with Weir("ProxyPass /ws ws://127.0.0.1:{backend}/\nProxyPass / http://127.0.0.1:{good}/", backend=backend,
                   good=good,
                   taken=good.port) as weir:
@@ -187,7 +176,7 @@ def test_thirty_reloads_with_listeners_that_come_and_go_under_load():
 
 
 def test_graceful_through_the_pid_file():
-    with Backend(says(b"old")) as old, Backend(says(b"new")) as new:
+    with Backend(serve_text(b"old")) as old, Backend(serve_text(b"new")) as new:
         with Weir("ProxyPass / http://127.0.0.1:{old}/", old=old, new=new) as weir:
             weir.configure("ProxyPass / http://127.0.0.1:{new}/")
             done = weir.run("-k", "graceful")
@@ -217,7 +206,7 @@ def test_an_access_rule_that_is_added_holds_at_once():
 @pytest.mark.parametrize("reuse", ["", " disablereuse=on"], ids=["pooled", "fresh"])
 def test_a_backends_name_is_asked_again_after_a_reload(tmp_path, reuse):
     prefix = with_hosts(tmp_path, "127.0.0.2 moves.test\n")
-    with Backend(says(b"old"), host="127.0.0.2") as old, Backend(says(b"new"), port=old.port):
+    with Backend(serve_text(b"old"), host="127.0.0.2") as old, Backend(serve_text(b"new"), port=old.port):
         with Weir("ThreadsPerChild 1\nProxyPass / http://moves.test:{old}/" + reuse, old=old, prefix=prefix) as weir:
             assert weir.get().body == b"old"
             (tmp_path / "hosts").write_text("127.0.0.1 moves.test\n")

@@ -1,12 +1,12 @@
 """Counters of balancers are one for all worker threads, and a reload keeps them."""
 import threading
 
-from harness import TEXT, Backend, Weir, frame, free_port, request, serve_echo
-from test_balancer_life import MANAGER, bodies, open_tunnel, pool, says, shown
+from harness import TEXT, Backend, Weir, frame, free_port, request, serve_echo, serve_text
+from test_balancer_life import MANAGER, bodies, open_tunnel, pool, shown
 
 
 def test_a_reload_keeps_counters_turns_and_errors():
-    with Backend(says(b"a")) as a, Backend(says(b"b")) as b:
+    with Backend(serve_text(b"a")) as a, Backend(serve_text(b"b")) as b:
         config = pool(["http://127.0.0.1:{a}", "http://127.0.0.1:{b}", "http://127.0.0.1:{dead}"]) + MANAGER
         with Weir(config, a=a, b=b, dead=free_port()) as weir:
             assert len(bodies(weir, 9)) == 9
@@ -45,7 +45,7 @@ def test_a_reload_counts_tunnels_of_before():
 
 
 def test_a_reload_with_new_members_and_factors():
-    with Backend(says(b"a")) as a, Backend(says(b"b")) as b, Backend(says(b"c")) as c:
+    with Backend(serve_text(b"a")) as a, Backend(serve_text(b"b")) as b, Backend(serve_text(b"c")) as c:
         with Weir(pool(["http://127.0.0.1:{a}", "http://127.0.0.1:{b}"]), a=a, b=b, c=c) as weir:
             assert sorted(bodies(weir, 2)) == [b"a", b"b"]
             weir.configure(pool(["http://127.0.0.1:{c} loadfactor=3", "http://127.0.0.1:{b}"]))
@@ -55,7 +55,7 @@ def test_a_reload_with_new_members_and_factors():
 
 def test_threads_share_the_turns_through_reloads():
     """Many clients at once, a reload now and then: no turn is lost or given twice."""
-    with Backend(says(b"a")) as a, Backend(says(b"b")) as b, Backend(says(b"c")) as c:
+    with Backend(serve_text(b"a")) as a, Backend(serve_text(b"b")) as b, Backend(serve_text(b"c")) as c:
         config = pool(["http://127.0.0.1:{a}", "http://127.0.0.1:{b} loadfactor=2", "http://127.0.0.1:{c}"]) + MANAGER
         with Weir(config, a=a, b=b, c=c) as weir:
             got, clients, each = [], 6, 40

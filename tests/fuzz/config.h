@@ -28,6 +28,19 @@ static struct snapshot *load_text(const char *text)
     return s;
 }
 
+/* A GET from 192.0.2.1 at the main server, before anything was decided. */
+static inline struct request get_request(struct arena *a, const struct snapshot *s, struct span line)
+{
+    static const struct peer_info peer = { .ip = "192.0.2.1", .text = "192.0.2.1:5", .family = 4 };
+    struct request r = { .magic = REQUEST_MAGIC, .arena = a, .snapshot = s, .site = s->main, .place = &s->main->place };
+
+    request_set_peer(&r, &peer);
+    r.head.method = SPAN("GET");
+    r.head.line = line;
+    r.head.version = 11;
+    return r;
+}
+
 /* As a line of a file: without what would end it or join it to the next. */
 static inline char *next_conf_line(struct arena *a, const char **p)
 {

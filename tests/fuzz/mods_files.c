@@ -74,18 +74,10 @@ static void check(const struct request *r)
 
 static void run(struct span in, enum http_slashes slashes, bool merge)
 {
-    static const struct peer_info peer = { .ip = "192.0.2.1", .text = "192.0.2.1:5", .family = 4 };
     struct arena *a = arena_new();
-    struct request r = { .magic = REQUEST_MAGIC,
-                         .arena = a,
-                         .snapshot = snapshot,
-                         .site = snapshot->main,
-                         .place = &snapshot->main->place };
+    struct request r = get_request(a, snapshot, SPAN("GET"));
     char *uri;
 
-    request_set_peer(&r, &peer);
-    r.head.method = SPAN("GET");
-    r.head.line = SPAN("GET");
     if (http_normalize_path(a, in, slashes, merge, &uri) == HTTP_PATH_OK && *uri == '/') {
         int status;
         r.uri = uri;

@@ -6,13 +6,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void act(struct arena *a, const struct snapshot *s, const char *value)
 {
-    static const struct peer_info peer = { .ip = "192.0.2.1", .text = "192.0.2.1:5", .family = 4 };
-    struct request r = { .magic = REQUEST_MAGIC, .arena = a, .snapshot = s, .site = s->main, .place = &s->main->place };
+    struct request r = get_request(a, s, SPAN("GET /x?q=1 HTTP/1.1"));
 
-    request_set_peer(&r, &peer);
-    r.head.method = SPAN("GET");
-    r.head.line = SPAN("GET /x?q=1 HTTP/1.1");
-    r.head.version = 11;
     r.uri = "/x";
     r.args = SPAN("q=1");
     http_fields_add(a, &r.head.fields, SPAN("X"), span_of(value));

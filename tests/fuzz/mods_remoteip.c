@@ -8,19 +8,15 @@ static const char conf[] = "ServerName fuzz.test\nRemoteIPHeader X-F\nRemoteIPPr
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const struct peer_info peer = { .ip = "192.0.2.1", .text = "192.0.2.1:5", .family = 4 };
     static struct snapshot *s;
     struct arena *a = arena_new();
-    struct request r = { .magic = REQUEST_MAGIC, .arena = a };
+    struct request r;
     unsigned char ip[16];
     struct span left;
 
     s = s ? s : load_text(conf);
     ASSERT(s);
-    r.snapshot = s;
-    r.site = s->main;
-    r.place = &s->main->place;
-    request_set_peer(&r, &peer);
+    r = get_request(a, s, SPAN("GET / HTTP/1.1"));
     http_fields_add(a, &r.head.fields, SPAN("X-F"), (struct span){ arena_strndup(a, (const char *)data, size), size });
     remoteip_take(&r);
     left = http_fields_get(&r.head.fields, "X-F");

@@ -21,14 +21,9 @@ static bool is_tame(const struct snapshot *s)
 
 static void apply(struct arena *a, const struct snapshot *s)
 {
-    static const struct peer_info peer = { .ip = "192.0.2.1", .text = "192.0.2.1:5", .family = 4 };
-    struct request r = { .magic = REQUEST_MAGIC, .arena = a, .snapshot = s, .site = s->main, .place = &s->main->place };
+    struct request r = get_request(a, s, SPAN("GET /app/x?q=1 HTTP/1.1"));
     int status;
 
-    request_set_peer(&r, &peer);
-    r.head.method = SPAN("GET");
-    r.head.line = SPAN("GET /app/x?q=1 HTTP/1.1");
-    r.head.version = 11;
     r.uri = "/app/x";
     r.args = SPAN("q=1");
     r.hostname = "h";

@@ -44,22 +44,16 @@ static void check(const struct request *r, int status)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const struct peer_info peer = { .ip = "192.0.2.1", .text = "192.0.2.1:5", .family = 4 };
     static struct snapshot *s;
     struct arena *a = arena_new();
     const char *p = arena_strndup(a, (const char *)data, size);
-    struct request r = { .magic = REQUEST_MAGIC, .arena = a };
+    struct request r;
     struct span args;
     char *uri = NULL;
 
     s = s ? s : load_text(conf);
     ASSERT(s);
-    r.snapshot = s;
-    r.site = s->main;
-    r.place = &s->main->place;
-    request_set_peer(&r, &peer);
-    r.head.method = SPAN("GET");
-    r.head.line = SPAN("GET / HTTP/1.1");
+    r = get_request(a, s, SPAN("GET / HTTP/1.1"));
     r.hostname = "h";
     if (http_normalize_path(a, next_line(&p), HTTP_SLASHES_ON, true, &uri) == HTTP_PATH_OK) {
         r.uri = uri;
