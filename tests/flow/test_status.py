@@ -54,9 +54,11 @@ def test_requests_and_bytes_are_counted():
 def test_open_tunnels_and_connections_are_told():
     with Backend() as backend, start(backend) as weir:
         c, b = weir.tunnel(backend)
+        until(lambda: number(weir, "OpenTunnels") == 1, "the tunnel to be counted") # the 101 goes out before
         idle = weir.connect().send(request())
         with backend.accept() as other:
             other.read_request()
+            until(lambda: number(weir, "ConnsTotal") == 3, "those who have gone to be counted off")
             status = auto(weir)
             assert (status["OpenTunnels"], status["ConnsAsyncWriting"]) == (" 1", " 2")
             assert int(status["ConnsTotal"]) == 3
