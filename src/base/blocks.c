@@ -6,7 +6,7 @@
 #include <sanitizer/asan_interface.h>
 #include <stdlib.h>
 
-#define MOST 64
+#define MOST 16
 
 struct block_cache {
     void *block[MOST]; /* an array and no chain: the blocks are poisoned while they lie here */

@@ -30,7 +30,8 @@ struct loop {
     struct link posted;
     struct release *releases;
     unsigned n_releases, cap_releases;
-    struct watch wake;            /* an eventfd: calls has something */
+    struct watch wake;            /* calls has something */
+    int wake_fd;                  /* an eventfd */
     _Atomic(struct call *) calls; /* newest first; pushed by any thread, taken whole by ours */
     int next_event, n_events;     /* those of the batch not yet handled */
     struct epoll_event events[BATCH];
@@ -48,7 +49,7 @@ static void on_wake(struct watch *w, uint32_t events)
     (void)events;
     struct loop *l = CONTAINER_OF(w, struct loop, wake);
     uint64_t count;
-    ssize_t n = read(w->fd, &count, sizeof(count));
+    ssize_t n = read(l->wake_fd, &count, sizeof(count));
     (void)n; /* the count says nothing that the list does not */
     struct call *newest = atomic_exchange_explicit(&l->calls, NULL, memory_order_acquire), *oldest = NULL;
     while (newest) {
@@ -65,15 +66,18 @@ static void on_wake(struct watch *w, uint32_t events)
     }
 }
 
+static const struct watch_kind wake_kind = { on_wake };
+
 struct loop *loop_new(void)
 {
     struct loop *l = base_alloc(sizeof(*l));
     link_init(&l->posted);
     read_clock(l);
     l->epoll = epoll_create1(EPOLL_CLOEXEC);
-    l->wake = (struct watch){ .fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), .on_event = on_wake };
-    ASSERT(l->epoll >= 0 && l->wake.fd >= 0);
-    ASSERT(loop_watch(l, &l->wake));
+    l->wake.kind = &wake_kind;
+    l->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    ASSERT(l->epoll >= 0 && l->wake_fd >= 0);
+    ASSERT(loop_watch(l, &l->wake, l->wake_fd));
     return l;
 }
 
@@ -96,25 +100,25 @@ void loop_stop(struct loop *l)
     l->running = false;
 }
 
-bool loop_watch(struct loop *l, struct watch *w)
+bool loop_watch(struct loop *l, struct watch *w, int fd)
 {
     struct epoll_event e = { .events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, .data.ptr = w };
-    return epoll_ctl(l->epoll, EPOLL_CTL_ADD, w->fd, &e) == 0;
+    return epoll_ctl(l->epoll, EPOLL_CTL_ADD, fd, &e) == 0;
 }
 
-bool loop_watch_level(struct loop *l, struct watch *w, uint32_t events)
+bool loop_watch_level(struct loop *l, struct watch *w, int fd, uint32_t events)
 {
     struct epoll_event e = { .events = events, .data.ptr = w };
-    if (epoll_ctl(l->epoll, EPOLL_CTL_MOD, w->fd, &e) == 0)
+    if (epoll_ctl(l->epoll, EPOLL_CTL_MOD, fd, &e) == 0)
         return true;
-    return errno == ENOENT && epoll_ctl(l->epoll, EPOLL_CTL_ADD, w->fd, &e) == 0;
+    return errno == ENOENT && epoll_ctl(l->epoll, EPOLL_CTL_ADD, fd, &e) == 0;
 }
 
 /* Not left to close(): a child between fork and exec may hold the same open file a moment longer. */
-void loop_unwatch(struct loop *l, struct watch *w)
+void loop_unwatch(struct loop *l, struct watch *w, int fd)
 {
-    if (w->fd >= 0)
-        epoll_ctl(l->epoll, EPOLL_CTL_DEL, w->fd, NULL);
+    if (fd >= 0)
+        epoll_ctl(l->epoll, EPOLL_CTL_DEL, fd, NULL);
     for (int i = l->next_event; i < l->n_events; i++)
         if (l->events[i].data.ptr == w)
             l->events[i].data.ptr = NULL;
@@ -166,7 +170,7 @@ void loop_call(struct loop *l, void (*fn)(void *), void *arg)
     if (head)
         return; /* who found the list empty has woken the loop */
     uint64_t one = 1;
-    ssize_t n = write(l->wake.fd, &one, sizeof(one));
+    ssize_t n = write(l->wake_fd, &one, sizeof(one));
     (void)n; /* fails only when the counter is full, and then the loop is awake */
 }
 
@@ -188,7 +192,7 @@ static void handle_events(struct loop *l)
         const struct epoll_event *e = &l->events[l->next_event++];
         struct watch *w = e->data.ptr;
         if (w)
-            w->on_event(w, e->events);
+            w->kind->on_event(w, e->events);
     }
 }
 
@@ -235,7 +239,7 @@ void loop_free(struct loop *l)
         next = c->next;
         free(c);
     }
-    close(l->wake.fd);
+    close(l->wake_fd);
     close(l->epoll);
     free(l->releases);
     free(l->timers.heap);

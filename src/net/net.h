@@ -19,16 +19,18 @@ void loop_stop(struct loop *l);          /* from its own thread; loop_wake + a p
 uint64_t loop_now(const struct loop *l); /* ms, of this turn */
 int64_t loop_wall_us(struct loop *l);    /* wall clock of this turn, µs */
 
-/* A descriptor in the loop, edge-triggered for reading, writing and hang-up at once. */
+/* Who is told of a descriptor's events. The descriptor is kept by who watches: so a stream is two words less. */
 struct watch {
-    int fd;
+    const struct watch_kind *kind;
+};
+struct watch_kind {
     void (*on_event)(struct watch *w, uint32_t events); /* EPOLL* bits */
 };
-bool loop_watch(struct loop *l, struct watch *w); /* false: errno */
-void loop_unwatch(struct loop *l, struct watch *w);
+bool loop_watch(struct loop *l, struct watch *w, int fd); /* edge-triggered, all events at once; false: errno */
+void loop_unwatch(struct loop *l, struct watch *w, int fd);
 bool loop_has_event(const struct loop *l, const struct watch *w); /* this turn's, not yet handed over */
-bool loop_watch_level(struct loop *l, struct watch *w,
-                      uint32_t events); /* level-triggered: listeners; call again to change */
+/* Level-triggered: listeners. Call again to change. */
+bool loop_watch_level(struct loop *l, struct watch *w, int fd, uint32_t events);
 
 /* Free p with fn after the events of this turn: an event already fetched never meets freed memory. */
 void loop_defer(struct loop *l, void (*fn)(void *), void *p);
@@ -110,6 +112,7 @@ enum {
     STREAM_FAILED = 8
 };
 struct stream_kind {
+    struct watch_kind watch; /* first: a stream's watch leads to it */
     const char *name;
     ssize_t (*read)(struct stream *s, void *out, size_t n);           /* >0, 0 end, -1 errno (EAGAIN: wait) */
     ssize_t (*write)(struct stream *s, const struct iovec *v, int n); /* >=0, -1 errno (EAGAIN: wait) */
@@ -118,12 +121,12 @@ struct stream_kind {
     /* As write, up to n bytes of a file from `at` on; 0: it ends before. NULL: its bytes are to be read and written. */
     ssize_t (*send_file)(struct stream *s, int fd, uint64_t at, size_t n);
 };
-struct stream {
-    const struct stream_kind *kind;
-    struct watch watch; /* the descriptor */
+struct stream { /* 40 bytes: an idle tunnel is little else than two of them */
+    struct watch watch;
     struct loop *loop;
     void (*on_ready)(struct stream *s); /* something of `ready` was gained; the owner pumps */
     void *owner;
+    int fd;
     unsigned char ready;   /* STREAM_* bits; READABLE and WRITABLE are cleared by EAGAIN (and by a short read) */
     bool connecting, shut; /* FIN sent */
     bool drained;          /* a read emptied the socket, and no event has come since */
@@ -137,21 +140,25 @@ struct stream *stream_connect(struct loop *l, const struct addr *a, const struct
                               void (*on_ready)(struct stream *), void *owner);
 int stream_error(struct stream *s);     /* SO_ERROR */
 int stream_release(struct stream *tcp); /* its descriptor; the stream is gone */
+static inline const struct stream_kind *stream_kind(const struct stream *s)
+{
+    return (const struct stream_kind *)s->watch.kind;
+}
 static inline ssize_t stream_read(struct stream *s, void *out, size_t n)
 {
-    return s->kind->read(s, out, n);
+    return stream_kind(s)->read(s, out, n);
 }
 static inline ssize_t stream_write(struct stream *s, const struct iovec *v, int n)
 {
-    return s->kind->write(s, v, n);
+    return stream_kind(s)->write(s, v, n);
 }
 static inline ssize_t stream_send_file(struct stream *s, int fd, uint64_t at, size_t n)
 {
-    return s->kind->send_file(s, fd, at, n);
+    return stream_kind(s)->send_file(s, fd, at, n);
 }
 static inline void stream_close(struct stream *s)
 {
-    s->kind->close(s);
+    stream_kind(s)->close(s);
 }
 int stream_shutdown(struct stream *s); /* once; later calls do nothing */
 void stream_reset(struct stream *s);   /* close with RST: what was sent is not to be trusted (SO_LINGER 0) */

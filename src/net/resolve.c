@@ -32,6 +32,7 @@ struct query {
 struct ares_socket {
     struct link link;
     struct watch watch;
+    int fd;
     struct resolver *resolver;
 };
 
@@ -58,16 +59,18 @@ static void on_event(struct watch *w, uint32_t events)
     struct ares_socket *s = CONTAINER_OF(w, struct ares_socket, watch);
     struct resolver *r = s->resolver; /* c-ares may close the socket, and so release s, below */
     bool broken = events & (EPOLLERR | EPOLLHUP);
-    ares_process_fd(r->channel, broken || (events & EPOLLIN) ? w->fd : ARES_SOCKET_BAD,
-                    broken || (events & EPOLLOUT) ? w->fd : ARES_SOCKET_BAD);
+    ares_process_fd(r->channel, broken || (events & EPOLLIN) ? s->fd : ARES_SOCKET_BAD,
+                    broken || (events & EPOLLOUT) ? s->fd : ARES_SOCKET_BAD);
     arm_timer(r);
 }
+
+static const struct watch_kind socket_kind = { on_event };
 
 static struct ares_socket *find_socket(struct resolver *r, int fd)
 {
     for (struct link *at = r->sockets.next; at != &r->sockets; at = at->next) {
         struct ares_socket *s = CONTAINER_OF(at, struct ares_socket, link);
-        if (s->watch.fd == fd)
+        if (s->fd == fd)
             return s;
     }
     return NULL;
@@ -80,17 +83,17 @@ static void on_socket_state(void *arg, ares_socket_t fd, int readable, int writa
     if (!readable && !writable) {
         if (!s)
             return;
-        loop_unwatch(r->loop, &s->watch);
+        loop_unwatch(r->loop, &s->watch, fd);
         link_remove(&s->link);
         loop_defer(r->loop, free, s);
         return;
     }
     if (!s) {
         s = base_alloc(sizeof(*s));
-        *s = (struct ares_socket){ .watch = { .fd = fd, .on_event = on_event }, .resolver = r };
+        *s = (struct ares_socket){ .watch = { &socket_kind }, .fd = fd, .resolver = r };
         link_push(&r->sockets, &s->link);
     }
-    loop_watch_level(r->loop, &s->watch, (readable ? (uint32_t)EPOLLIN : 0) | (writable ? (uint32_t)EPOLLOUT : 0));
+    loop_watch_level(r->loop, &s->watch, fd, (readable ? (uint32_t)EPOLLIN : 0) | (writable ? (uint32_t)EPOLLOUT : 0));
 }
 
 /* ---- questions and answers ---- */

@@ -90,7 +90,7 @@ ssize_t stream_splice_in(struct stream *s, struct pipe *p, size_t n)
     ssize_t got;
 
     do
-        got = splice(s->watch.fd, NULL, p->in, NULL, n, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+        got = splice(s->fd, NULL, p->in, NULL, n, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
     while (got < 0 && errno == EINTR);
     if (got > 0)
         p->n += (size_t)got;
@@ -108,7 +108,7 @@ ssize_t stream_splice_out(struct stream *s, struct pipe *p)
     ssize_t went;
 
     do
-        went = splice(p->out, NULL, s->watch.fd, NULL, p->n, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+        went = splice(p->out, NULL, s->fd, NULL, p->n, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
     while (went < 0 && errno == EINTR);
     if (went >= 0)
         p->n -= (size_t)went;

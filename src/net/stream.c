@@ -12,7 +12,7 @@ static ssize_t tcp_read(struct stream *s, void *out, size_t n)
 {
     ssize_t got;
     do
-        got = recv(s->watch.fd, out, n, MSG_DONTWAIT);
+        got = recv(s->fd, out, n, MSG_DONTWAIT);
     while (got < 0 && errno == EINTR);
     if (got > 0) {
         /* A short read emptied the socket: what comes later is a new edge. Not so when the edge of the FIN was seen. */
@@ -36,7 +36,7 @@ ssize_t stream_peek(struct stream *s, void *out, size_t n)
 
     ASSERT(stream_is_plain(s));
     do
-        got = recv(s->watch.fd, out, n, MSG_DONTWAIT | MSG_PEEK);
+        got = recv(s->fd, out, n, MSG_DONTWAIT | MSG_PEEK);
     while (got < 0 && errno == EINTR);
     if (got < 0 && errno == EAGAIN)
         s->ready &= ~STREAM_READABLE;
@@ -56,8 +56,8 @@ static ssize_t tcp_write(struct stream *s, const struct iovec *v, int n)
     struct msghdr m = { .msg_iov = (struct iovec *)v, .msg_iovlen = (size_t)n };
     ssize_t sent;
     do
-        sent = n == 1 ? send(s->watch.fd, v->iov_base, v->iov_len, MSG_NOSIGNAL | MSG_DONTWAIT)
-                      : sendmsg(s->watch.fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT);
+        sent = n == 1 ? send(s->fd, v->iov_base, v->iov_len, MSG_NOSIGNAL | MSG_DONTWAIT)
+                      : sendmsg(s->fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT);
     while (sent < 0 && errno == EINTR);
     if (sent >= 0) {
         if ((size_t)sent < total(v, n))
@@ -76,7 +76,7 @@ static ssize_t tcp_send_file(struct stream *s, int fd, uint64_t at, size_t n)
     off_t offset = (off_t)at;
     ssize_t sent;
     do
-        sent = sendfile(s->watch.fd, fd, &offset, n);
+        sent = sendfile(s->fd, fd, &offset, n);
     while (sent < 0 && errno == EINTR);
     if (sent < 0 && errno == EAGAIN)
         s->ready &= ~STREAM_WRITABLE;
@@ -87,22 +87,26 @@ static ssize_t tcp_send_file(struct stream *s, int fd, uint64_t at, size_t n)
 
 static int tcp_shutdown(struct stream *s)
 {
-    return shutdown(s->watch.fd, SHUT_WR);
+    return shutdown(s->fd, SHUT_WR);
 }
 
 static void tcp_close(struct stream *s)
 {
-    loop_unwatch(s->loop, &s->watch);
-    close(s->watch.fd);
-    s->watch.fd = -1;
+    loop_unwatch(s->loop, &s->watch, s->fd);
+    close(s->fd);
+    s->fd = -1;
     loop_defer(s->loop, free, s);
 }
 
-static const struct stream_kind tcp_kind = { "tcp", tcp_read, tcp_write, tcp_shutdown, tcp_close, tcp_send_file };
+static void on_event(struct watch *w, uint32_t events);
+_Static_assert(sizeof(struct stream) <= 40, "an idle tunnel keeps two");
+
+static const struct stream_kind tcp_kind = { { on_event }, "tcp",     tcp_read,     tcp_write,
+                                             tcp_shutdown, tcp_close, tcp_send_file };
 
 bool stream_is_plain(const struct stream *s)
 {
-    return s->kind == &tcp_kind;
+    return stream_kind(s) == &tcp_kind;
 }
 
 /* A hang-up without an error is an end like another: unix peers that close send it along with their last bytes. */
@@ -145,10 +149,8 @@ static void on_event(struct watch *w, uint32_t events)
 static struct stream *new_stream(struct loop *l, int fd, void (*on_ready)(struct stream *), void *owner)
 {
     struct stream *s = base_alloc(sizeof(*s));
-    *s = (struct stream){
-        .kind = &tcp_kind, .watch = { .fd = fd, .on_event = on_event }, .loop = l, .on_ready = on_ready, .owner = owner
-    };
-    if (loop_watch(l, &s->watch))
+    *s = (struct stream){ .watch = { &tcp_kind.watch }, .loop = l, .on_ready = on_ready, .owner = owner, .fd = fd };
+    if (loop_watch(l, &s->watch, s->fd))
         return s;
     int error = errno;
     close(fd);
@@ -215,14 +217,14 @@ int stream_error(struct stream *s)
 {
     int error = 0;
     socklen_t n = sizeof(error);
-    return getsockopt(s->watch.fd, SOL_SOCKET, SO_ERROR, &error, &n) == 0 ? error : errno;
+    return getsockopt(s->fd, SOL_SOCKET, SO_ERROR, &error, &n) == 0 ? error : errno;
 }
 
 int stream_release(struct stream *tcp)
 {
-    int fd = tcp->watch.fd;
-    loop_unwatch(tcp->loop, &tcp->watch);
-    tcp->watch.fd = -1;
+    int fd = tcp->fd;
+    loop_unwatch(tcp->loop, &tcp->watch, tcp->fd);
+    tcp->fd = -1;
     loop_defer(tcp->loop, free, tcp);
     return fd;
 }
@@ -232,13 +234,13 @@ int stream_shutdown(struct stream *s)
     if (s->shut)
         return 0;
     s->shut = true;
-    return s->kind->shutdown(s);
+    return stream_kind(s)->shutdown(s);
 }
 
 void stream_reset(struct stream *s)
 {
     struct linger now = { .l_onoff = 1 };
-    setsockopt(s->watch.fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+    setsockopt(s->fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
     stream_close(s);
 }
 

@@ -33,7 +33,7 @@ static size_t send_some(struct tls_stream *t, const char *p, size_t n)
 {
     ssize_t sent;
     do
-        sent = send(t->s.watch.fd, p, n, MSG_NOSIGNAL | MSG_DONTWAIT);
+        sent = send(t->s.fd, p, n, MSG_NOSIGNAL | MSG_DONTWAIT);
     while (sent < 0 && errno == EINTR);
     counts.sends++;
     if (sent < 0 && errno != EAGAIN) {
@@ -93,7 +93,7 @@ static ssize_t receive(struct tls_stream *t, void *p, size_t n)
 {
     ssize_t got;
     do
-        got = recv(t->s.watch.fd, p, n, MSG_DONTWAIT);
+        got = recv(t->s.fd, p, n, MSG_DONTWAIT);
     while (got < 0 && errno == EINTR);
     counts.recvs++;
     /* As for plain streams: after a short read comes a new edge, unless that of the FIN was seen. */

@@ -60,8 +60,8 @@ static void give_up(struct tls_stream *t)
     t->s.connecting = false;
     t->s.ready |= STREAM_FAILED;
     if (t->fault != TLS_HTTP_REQUEST) {
-        shutdown(t->s.watch.fd, SHUT_WR);
-        for (int i = 0; i < 16 && recv(t->s.watch.fd, rest, sizeof(rest), MSG_DONTWAIT) > 0; i++)
+        shutdown(t->s.fd, SHUT_WR);
+        for (int i = 0; i < 16 && recv(t->s.fd, rest, sizeof(rest), MSG_DONTWAIT) > 0; i++)
             ;
     }
     t->s.on_ready(&t->s);

@@ -31,7 +31,7 @@ struct tls_stream *tls_of_ssl(const SSL *ssl)
 
 bool stream_is_tls(const struct stream *s)
 {
-    return s->kind == &tls_kind;
+    return stream_kind(s) == &tls_kind;
 }
 
 /* ---- reading ---- */
@@ -206,7 +206,7 @@ static int tls_shutdown(struct stream *s)
         tls_bio_flush(t);
     }
     if (!buf_len(&t->unsent))
-        return shutdown(s->watch.fd, SHUT_WR);
+        return shutdown(s->fd, SHUT_WR);
     t->fin_later = true;
     return 0;
 }
@@ -228,10 +228,10 @@ static void on_free(void *p)
 
 static void destroy(struct tls_stream *t)
 {
-    loop_unwatch(t->s.loop, &t->s.watch);
-    if (t->s.watch.fd >= 0)
-        close(t->s.watch.fd);
-    t->s.watch.fd = -1;
+    loop_unwatch(t->s.loop, &t->s.watch, t->s.fd);
+    if (t->s.fd >= 0)
+        close(t->s.fd);
+    t->s.fd = -1;
     tls_handshake_free(t);
     loop_defer(t->s.loop, on_free, t);
 }
@@ -263,7 +263,7 @@ static bool resets(const struct tls_stream *t)
 {
     struct linger how = { 0 };
     socklen_t n = sizeof(how);
-    return getsockopt(t->s.watch.fd, SOL_SOCKET, SO_LINGER, &how, &n) == 0 && how.l_onoff;
+    return getsockopt(t->s.fd, SOL_SOCKET, SO_LINGER, &how, &n) == 0 && how.l_onoff;
 }
 
 /* A plain socket's kernel goes on sending after close(2); so do we, for a while. */
@@ -283,16 +283,18 @@ static void tls_close(struct stream *s)
     timer_set(s->loop, &f->limit, LAST_BYTES_MS);
 }
 
-const struct stream_kind tls_kind = { "tls", tls_read, tls_write, tls_shutdown, tls_close };
+static void on_event(struct watch *w, uint32_t events);
+
+const struct stream_kind tls_kind = { { on_event }, "tls", tls_read, tls_write, tls_shutdown, tls_close };
 
 struct stream *stream_tls_to_plain(struct stream *s, void (*on_ready)(struct stream *), void *owner)
 {
     struct tls_stream *t = tls_of(s);
     struct loop *l = s->loop;
-    int fd = s->watch.fd;
+    int fd = s->fd;
 
-    loop_unwatch(l, &s->watch);
-    s->watch.fd = -1;
+    loop_unwatch(l, &s->watch, s->fd);
+    s->fd = -1;
     destroy(t);
     return stream_tcp(l, fd, on_ready, owner);
 }
@@ -336,7 +338,7 @@ static void note_events(struct tls_stream *t, uint32_t events)
     tls_bio_resume(t);
     if (t->fin_later && !buf_len(&t->unsent)) {
         t->fin_later = false;
-        shutdown(t->s.watch.fd, SHUT_WR);
+        shutdown(t->s.fd, SHUT_WR);
     }
 }
 
@@ -379,13 +381,11 @@ struct tls_stream *tls_stream_new(struct loop *l, int fd, struct tls_context *c)
 {
     struct tls_stream *t = base_alloc(sizeof(*t));
     t->magic = TLS_STREAM_MAGIC;
-    t->s = (struct stream){
-        .kind = &tls_kind, .watch = { .fd = fd, .on_event = on_event }, .loop = l, .connecting = true
-    };
+    t->s = (struct stream){ .watch = { &tls_kind.watch }, .loop = l, .fd = fd, .connecting = true };
     t->server = c->server;
     t->drained = t->writable = true;
     t->context = tls_context_hold(c);
-    if (loop_watch(l, &t->s.watch)) {
+    if (loop_watch(l, &t->s.watch, t->s.fd)) {
         tls_handshake_new(t);
         return t;
     }

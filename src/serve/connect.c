@@ -189,7 +189,7 @@ static void set_receive_buffer(struct connect *c)
     int n = w && w->receive_buffer ? w->receive_buffer : proxy_site_of(c->ex->r.site)->receive_buffer;
 
     if (n > 0)
-        setsockopt(c->stream->watch.fd, SOL_SOCKET, SO_RCVBUF, &n, sizeof(n));
+        setsockopt(c->stream->fd, SOL_SOCKET, SO_RCVBUF, &n, sizeof(n));
 }
 
 static void dial(struct connect *c)

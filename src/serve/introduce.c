@@ -49,7 +49,7 @@ void introduce_read(struct client *c)
     if (!(c->stream->ready & STREAM_READABLE))
         return;
     c->stream->ready &= (unsigned char)~STREAM_READABLE; /* more of it is a new edge */
-    n = sock_peek(c->stream->watch.fd, head, sizeof(head));
+    n = sock_peek(c->stream->fd, head, sizeof(head));
     if (n < 0 && errno == EAGAIN)
         return;
     if (n <= 0) {

@@ -31,7 +31,7 @@ static bool accept_some(struct listener *l, unsigned most)
 {
     while (most--) {
         struct addr peer;
-        int fd = sock_accept(l->watch.fd, &peer);
+        int fd = sock_accept(l->fd, &peer);
         if (fd >= 0) {
             l->worker->accepted++;
             client_accept(l, fd, &peer);
@@ -60,32 +60,38 @@ static void on_connection(struct watch *w, uint32_t events)
         l->batch *= 2;
 }
 
+static const struct watch_kind listener_kind = { on_connection };
+
 void listener_open(struct worker *w, int fd, const struct addr *a)
 {
     struct listener *l = base_alloc(sizeof(*l));
 
-    l->watch = (struct watch){ .fd = fd, .on_event = on_connection };
+    l->watch.kind = &listener_kind;
+    l->fd = fd;
     l->worker = w;
     l->addr = *a;
     l->batch = 1;
     link_push(&w->listeners, &l->link);
-    if (!loop_watch_level(w->loop, &l->watch, EPOLLIN))
+    if (!loop_watch_level(w->loop, &l->watch, fd, EPOLLIN))
         LOG_AT(&w->epoch->snapshot->main->log, LOG_CORE, LEVEL_CRIT, 0, errno, NULL, "cannot watch a listener");
 }
 
 void listener_close(struct listener *l)
 {
     accept_some(l, 4096); /* those whose handshake the kernel has already done */
-    loop_unwatch(l->worker->loop, &l->watch);
-    close(l->watch.fd);
+    loop_unwatch(l->worker->loop, &l->watch, l->fd);
+    close(l->fd);
     link_remove(&l->link);
     loop_defer(l->worker->loop, free, l);
 }
 
 static void watch_all(struct worker *w, uint32_t events)
 {
-    for (struct link *i = w->listeners.next; i != &w->listeners; i = i->next)
-        loop_watch_level(w->loop, &CONTAINER_OF(i, struct listener, link)->watch, events);
+    for (struct link *i = w->listeners.next; i != &w->listeners; i = i->next) {
+        struct listener *l = CONTAINER_OF(i, struct listener, link);
+
+        loop_watch_level(w->loop, &l->watch, l->fd, events);
+    }
 }
 
 void listener_pause(struct worker *w)
@@ -100,8 +106,7 @@ void listener_on_resume(struct timer *t)
 
     if (link_empty(&w->listeners))
         return;
-    if (!link_empty(&w->clients) &&
-        !sock_takes_clients(CONTAINER_OF(w->listeners.next, struct listener, link)->watch.fd)) {
+    if (!link_empty(&w->clients) && !sock_takes_clients(CONTAINER_OF(w->listeners.next, struct listener, link)->fd)) {
         timer_set(w->loop, t, PAUSE_MS);
         return;
     }

@@ -79,6 +79,7 @@ void worker_check_drained(struct worker *w); /* a client or tunnel ended */
 /* listen.c */
 struct listener {
     struct watch watch;
+    int fd;
     struct link link;
     struct addr addr;
     struct worker *worker;
@@ -259,7 +260,7 @@ void answer_on_look(struct task *t);    /* the same, asked for by ourselves */
 bool answer_read(struct exchange *ex);  /* reads on; false: the exchange is gone or went on */
 /* upgrade.c */
 bool upgrade_is_sane(struct exchange *ex); /* before connecting: else it is forwarded as plain HTTP */
-void upgrade_on_end(const void *passage, const struct tunnel_report *r); /* a tunnel's last words */
+void upgrade_on_end(void *worker, const void *passage, const struct tunnel_report *r); /* a tunnel's last words */
 enum step_result upgrade_answered(struct exchange *ex); /* a 101: STEP_DONE (a tunnel now) or STEP_REPLY */
 
 #endif

@@ -8,7 +8,6 @@
 
 /* What a tunnel needs for its last words; the exchange and the snapshot are gone by then. */
 struct passage {
-    struct worker *worker;
     struct origin *origin;
     struct proxy_share *member; /* of a balancer: one tunnel more there; or NULL */
     struct access_record *record;
@@ -72,9 +71,9 @@ static enum ws_fault check_answer(const struct exchange *ex)
 /* ---- the tunnel's end ---- */
 
 /* The site may have gone with a reload; its log is held, its form is looked up in the snapshot of the day. */
-static struct log_target log_of(const struct passage *p)
+static struct log_target log_of(const struct worker *w, const struct passage *p)
 {
-    const struct snapshot *now = p->worker->epoch->snapshot;
+    const struct snapshot *now = w->epoch->snapshot;
     const struct vec *sites = &now->sites;
     const struct site *found = now->main->log.sink == p->sink ? now->main : NULL;
     struct log_target log = { .sink = p->sink };
@@ -90,9 +89,9 @@ static struct log_target log_of(const struct passage *p)
     return log;
 }
 
-static void say_end(const struct passage *p, const struct tunnel_report *r)
+static void say_end(const struct worker *w, const struct passage *p, const struct tunnel_report *r)
 {
-    struct log_target log = log_of(p);
+    struct log_target log = log_of(w, p);
     const char *who = r->who == TUNNEL_CLIENT ? "client" : "backend";
     const char *url = p->text + p->url;
     double idle[2] = { (double)r->idle_ms[0] / 1000, (double)r->idle_ms[1] / 1000 };
@@ -112,21 +111,22 @@ static void say_end(const struct passage *p, const struct tunnel_report *r)
                tunnel_end_text(r->why), (double)r->lasted_ms / 1000);
 }
 
-void upgrade_on_end(const void *passage, const struct tunnel_report *r)
+void upgrade_on_end(void *worker, const void *passage, const struct tunnel_report *r)
 {
+    struct worker *w = worker;
     const struct passage *p = passage;
     bool aborted = r->why == TUNNEL_CLIENT_ERROR;
 
-    say_end(p, r);
+    say_end(w, p, r);
     if (p->record)
         logs_finish(p->record, p->head_in + r->bytes[TUNNEL_CLIENT], p->head_out + r->bytes[TUNNEL_BACKEND],
-                    r->lasted_ms * 1000, loop_wall_us(p->worker->loop), aborted);
+                    r->lasted_ms * 1000, loop_wall_us(w->loop), aborted);
     log_sink_drop(p->sink);
-    counter_add(&p->worker->counts->tunnels, -1);
-    counter_add(&p->worker->counts->bytes, (int64_t)(p->head_out + r->bytes[TUNNEL_BACKEND]));
+    counter_add(&w->counts->tunnels, -1);
+    counter_add(&w->counts->bytes, (int64_t)(p->head_out + r->bytes[TUNNEL_BACKEND]));
     origin_release(p->origin);
     balance_tunnel_over(p->member);
-    worker_check_drained(p->worker);
+    worker_check_drained(w);
 }
 
 /* ---- the hand-over ---- */
@@ -138,9 +138,8 @@ static struct passage *new_passage(struct exchange *ex, size_t *size)
     const struct proxy_target *t = ex->r.proxy;
     size_t client = strlen(ex->r.client_text) + 1;
     size_t n = strlen(t->url) < 200 ? strlen(t->url) : 200; /* a hint for people, not a record */
-    struct passage *p = arena_alloc(ex->arena, *size = sizeof(*p) + client + n + 1);
+    struct passage *p = arena_alloc(ex->arena, *size = offsetof(struct passage, text) + client + n + 1);
 
-    p->worker = ex->worker;
     p->origin = ex->upstream->origin;
     p->member = balance_keep(ex);
     p->sink = log_sink_again(log->sink);

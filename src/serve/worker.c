@@ -222,7 +222,7 @@ struct worker *worker_start(struct server *server, unsigned id)
     w->counts = status_join();
     w->loop = loop_new();
     w->resolver = resolver_new(w->loop);
-    w->tunnels = tunnels_new(w->loop, upgrade_on_end);
+    w->tunnels = tunnels_new(w->loop, upgrade_on_end, w);
     w->origins = map_new(MAP_EXACT);
     w->epoch = epoch_new(w, snapshot_hold(server->snapshot), tls_sites_hold(server->tls));
     link_init(&w->clients);

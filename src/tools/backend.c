@@ -21,6 +21,7 @@ enum {
 
 struct backend_listener {
     struct watch watch;
+    int fd;
     struct link link;
     struct backend *backend;
     struct timer pause;
@@ -296,10 +297,10 @@ static void on_connection(struct watch *w, uint32_t events)
     int fd;
 
     (void)events;
-    while ((fd = sock_accept(w->fd, &peer)) >= 0)
+    while ((fd = sock_accept(l->fd, &peer)) >= 0)
         accept_peer(l->backend, fd);
     if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-        loop_watch_level(l->backend->loop, w, 0);
+        loop_watch_level(l->backend->loop, w, l->fd, 0);
         timer_set(l->backend->loop, &l->pause, SHORTAGE_MS);
     }
 }
@@ -307,8 +308,10 @@ static void on_connection(struct watch *w, uint32_t events)
 static void on_pause_over(struct timer *t)
 {
     struct backend_listener *l = CONTAINER_OF(t, struct backend_listener, pause);
-    loop_watch_level(l->backend->loop, &l->watch, EPOLLIN);
+    loop_watch_level(l->backend->loop, &l->watch, l->fd, EPOLLIN);
 }
+
+static const struct watch_kind listener_kind = { on_connection };
 
 void backend_init(struct backend *b, struct loop *l)
 {
@@ -322,11 +325,12 @@ bool backend_listen(struct backend *b, int fd)
 {
     struct backend_listener *l = base_alloc(sizeof(*l));
 
-    l->watch = (struct watch){ .fd = fd, .on_event = on_connection };
+    l->watch.kind = &listener_kind;
+    l->fd = fd;
     l->pause.on_time = on_pause_over;
     l->backend = b;
     link_push(&b->listeners, &l->link);
-    return loop_watch_level(b->loop, &l->watch, EPOLLIN);
+    return loop_watch_level(b->loop, &l->watch, fd, EPOLLIN);
 }
 
 void backend_end(struct backend *b)
@@ -341,8 +345,8 @@ void backend_end(struct backend *b)
     while (!link_empty(&b->listeners)) {
         struct backend_listener *l = CONTAINER_OF(b->listeners.next, struct backend_listener, link);
         timer_cancel(b->loop, &l->pause);
-        loop_unwatch(b->loop, &l->watch);
-        close(l->watch.fd);
+        loop_unwatch(b->loop, &l->watch, l->fd);
+        close(l->fd);
         link_remove(&l->link);
         free(l);
     }

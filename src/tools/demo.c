@@ -134,6 +134,8 @@ static void on_parent_gone(struct watch *w, uint32_t events)
     loop_stop(CONTAINER_OF(w, struct life, watch)->loop);
 }
 
+static const struct watch_kind life_kind = { on_parent_gone };
+
 /* The terminal is gone: Weir itself would take its SIGHUP for a wish to reload. */
 static void on_hangup(int number)
 {
@@ -143,14 +145,14 @@ static void on_hangup(int number)
 
 static void run_backend(const struct demo *d, int lifeline)
 {
-    struct life life = { .watch = { .fd = lifeline, .on_event = on_parent_gone }, .loop = loop_new() };
+    struct life life = { .watch = { &life_kind }, .loop = loop_new() };
     struct backend b;
 
     signal(SIGINT, SIG_IGN); /* Ctrl-C is for Weir, which ends us */
     signal(SIGHUP, on_hangup);
     sock_raise_files();
     backend_init(&b, life.loop);
-    ASSERT(loop_watch_level(life.loop, &life.watch, EPOLLIN));
+    ASSERT(loop_watch_level(life.loop, &life.watch, lifeline, EPOLLIN));
     for (size_t i = 0; i < COUNT_OF(d->listeners); i++)
         if (d->listeners[i] >= 0)
             ASSERT(backend_listen(&b, d->listeners[i]));

@@ -17,6 +17,7 @@ struct echo {
     struct loop *loop;
     struct backend backend;
     struct watch signals;
+    int signal_fd; /* -1: none */
     struct addr addresses[MAX_ADDRESSES];
     unsigned n_addresses;
 };
@@ -90,6 +91,8 @@ static void on_signal(struct watch *w, uint32_t events)
     loop_stop(CONTAINER_OF(w, struct echo, signals)->loop);
 }
 
+static const struct watch_kind signals_kind = { on_signal };
+
 static bool watch_signals(struct echo *e)
 {
     sigset_t set;
@@ -99,8 +102,9 @@ static bool watch_signals(struct echo *e)
     sigaddset(&set, SIGINT);
     if (sigprocmask(SIG_BLOCK, &set, NULL) != 0)
         return false;
-    e->signals = (struct watch){ .fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK), .on_event = on_signal };
-    return e->signals.fd >= 0 && loop_watch(e->loop, &e->signals);
+    e->signals.kind = &signals_kind;
+    e->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    return e->signal_fd >= 0 && loop_watch(e->loop, &e->signals, e->signal_fd);
 }
 
 static bool open_all(struct echo *e)
@@ -174,7 +178,7 @@ static int read_options(struct echo *e, int argc, char **argv)
 
 int tool_echo(int argc, char **argv)
 {
-    struct echo e = { .loop = loop_new() };
+    struct echo e = { .loop = loop_new(), .signal_fd = -1 };
     int status;
 
     backend_init(&e.backend, e.loop);
@@ -182,7 +186,7 @@ int tool_echo(int argc, char **argv)
     if (status < 0)
         status = run(&e);
     loop_free(e.loop);
-    if (e.signals.fd > 0)
-        close(e.signals.fd);
+    if (e.signal_fd >= 0)
+        close(e.signal_fd);
     return status;
 }

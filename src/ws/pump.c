@@ -263,7 +263,7 @@ static enum flow pump(struct tunnel *t, enum tunnel_side from)
     if (e->ended)
         return pass_end(t, from);
     if (e->stream->ready & STREAM_READABLE)
-        loop_post(t->all->loop, &t->again);
+        tunnel_again(t);
     return flow;
 }
 

@@ -8,15 +8,18 @@
 #define PIPES_MOST 32 /* of a worker: in flight at once; beyond them bytes are copied */
 
 static void on_tick(struct timer *timer);
+static void on_again(struct task *task);
 
-struct tunnels *tunnels_new(struct loop *l, void (*on_end)(const void *notes, const struct tunnel_report *r))
+struct tunnels *tunnels_new(struct loop *l, tunnel_end_fn *on_end, void *owner)
 {
     struct tunnels *t = base_alloc(sizeof(*t));
 
     t->loop = l;
     t->on_end = on_end;
+    t->owner = owner;
     t->pipes = pipes_new(PIPES_MOST);
     t->tick.on_time = on_tick;
+    t->again.run = on_again;
     for (unsigned i = 0; i < WHEEL_SLOTS; i++)
         link_init(&t->slots[i]);
     link_init(&t->unlimited);
@@ -27,6 +30,8 @@ void tunnels_free(struct tunnels *t)
 {
     ASSERT(t->count == 0);
     timer_cancel(t->loop, &t->tick);
+    task_cancel(&t->again);
+    free(t->agains);
     pipes_free(t->pipes);
     free(t);
 }
@@ -47,6 +52,51 @@ const char *tunnel_end_text(enum tunnel_end why)
         [TUNNEL_STOPPED] = "server stops",
     };
     return text[why];
+}
+
+/* ---- those that have more to read, after the others ---- */
+
+void tunnel_again(struct tunnel *t)
+{
+    struct tunnels *all = t->all;
+
+    if (t->again)
+        return;
+    t->again = true;
+    if (all->n_agains == all->cap_agains) {
+        all->cap_agains = all->cap_agains ? all->cap_agains * 2 : 32;
+        all->agains = base_realloc(all->agains, all->cap_agains * sizeof(struct tunnel *));
+    }
+    all->agains[all->n_agains++] = t;
+    loop_post(all->loop, &all->again);
+}
+
+static void forget_again(struct tunnel *t)
+{
+    struct tunnels *all = t->all;
+
+    for (unsigned i = 0; t->again && i < all->n_agains; i++)
+        if (all->agains[i] == t)
+            all->agains[i] = NULL;
+}
+
+/* Those that want it once more stand behind the first n, for the next turn. */
+static void on_again(struct task *task)
+{
+    struct tunnels *all = CONTAINER_OF(task, struct tunnels, again);
+    unsigned n = all->n_agains;
+
+    for (unsigned i = 0; i < n; i++) {
+        struct tunnel *t = all->agains[i];
+
+        all->agains[i] = NULL;
+        if (!t)
+            continue;
+        t->again = false;
+        tunnel_pump_both(t, TUNNEL_CLIENT);
+    }
+    all->n_agains -= n;
+    memmove(all->agains, all->agains + n, all->n_agains * sizeof(struct tunnel *));
 }
 
 /* ---- the end ---- */
@@ -92,12 +142,12 @@ void tunnel_end_now(struct tunnel *t, enum tunnel_end why, enum tunnel_side who,
 
     fill_report(t, &r);
     t->magic = 0;
-    task_cancel(&t->again);
+    forget_again(t);
     close_end(t, &t->end[TUNNEL_CLIENT], orderly);
     close_end(t, &t->end[TUNNEL_BACKEND], orderly);
     link_remove(&t->link);
     all->count--;
-    all->on_end(t->notes, &r);
+    all->on_end(all->owner, t->notes, &r);
     loop_defer(all->loop, free, t);
 }
 
@@ -192,11 +242,6 @@ static void on_ready(struct stream *s)
     tunnel_pump_both(t, s == t->end[TUNNEL_CLIENT].stream ? TUNNEL_CLIENT : TUNNEL_BACKEND);
 }
 
-static void on_again(struct task *task)
-{
-    tunnel_pump_both(CONTAINER_OF(task, struct tunnel, again), TUNNEL_CLIENT);
-}
-
 static void take_stream(struct tunnel *t, enum tunnel_side side, struct stream *s)
 {
     s->owner = t;
@@ -234,14 +279,13 @@ struct tunnel *tunnel_open(struct tunnels *all, struct tunnel_start *start)
     t->moved = tick_of(t->begun_ms);
     if (start->notes_size)
         memcpy(t->notes, start->notes, start->notes_size);
-    t->again.run = on_again;
     take_stream(t, TUNNEL_CLIENT, start->client);
     take_stream(t, TUNNEL_BACKEND, start->backend);
     take_owed(t, &start->owed);
     all->count++;
     watch_idle(t, start->policy.idle_ms);
     /* Readiness gained before the tunnel existed is not announced again: look at it after this turn's events. */
-    loop_post(all->loop, &t->again);
+    tunnel_again(t);
     if (!hand_early(t, TUNNEL_BACKEND, &start->early[TUNNEL_BACKEND])) {
         buf_release(&start->early[TUNNEL_CLIENT]);
         return NULL;

@@ -26,11 +26,11 @@ struct end {
 struct tunnel {
     uint32_t magic;
     bool half_close : 1, websocket : 1;
+    bool again : 1;   /* more to read, after the others */
     uint32_t idle_ms; /* 0: no limit */
     uint32_t moved;   /* last progress, in ticks */
     struct tunnels *all;
-    struct link link;  /* in a slot of the wheel */
-    struct task again; /* more to read, after the others */
+    struct link link; /* in a slot of the wheel */
     uint64_t begun_ms;
     struct end end[2];
     uint64_t notes[]; /* on_end's */
@@ -49,9 +49,13 @@ static inline uint64_t ms_since(uint64_t now_ms, uint32_t tick)
 #define WHEEL_SLOTS 256u /* of 256 ms each: what lies farther waits in the last and is looked at again */
 struct tunnels {
     struct loop *loop;
-    void (*on_end)(const void *notes, const struct tunnel_report *r);
+    tunnel_end_fn *on_end;
+    void *owner;
     struct pipes *pipes;
     unsigned count;
+    struct task again;      /* runs those below: few at a time, so that the others need no room for it */
+    struct tunnel **agains; /* NULL: ended meanwhile */
+    unsigned n_agains, cap_agains;
     uint64_t wheel_at; /* the slot that was looked at last, counted since ever */
     struct timer tick;
     struct link slots[WHEEL_SLOTS];
@@ -60,6 +64,7 @@ struct tunnels {
 };
 
 /* tunnel.c */
+void tunnel_again(struct tunnel *t); /* pump it once more, after this turn's events */
 void tunnel_end_now(struct tunnel *t, enum tunnel_end why, enum tunnel_side who, int os_error);
 /* pump.c. False: the tunnel is gone. */
 bool tunnel_pump_both(struct tunnel *t, enum tunnel_side first);

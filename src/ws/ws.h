@@ -90,9 +90,10 @@ struct tunnel_report { /* given once, at the end */
     uint64_t lasted_ms;
 };
 struct tunnels; /* all of one worker: pool of memory, shared read buffer */
-/* on_end is called once for each tunnel, with the notes it was opened with; its streams are gone then, and the notes go
- * when it returns. */
-struct tunnels *tunnels_new(struct loop *l, void (*on_end)(const void *notes, const struct tunnel_report *r));
+/* Called once for each tunnel, with the notes it was opened with; its streams are gone then, and the notes go when it
+ * returns. */
+typedef void tunnel_end_fn(void *owner, const void *notes, const struct tunnel_report *r);
+struct tunnels *tunnels_new(struct loop *l, tunnel_end_fn *on_end, void *owner);
 void tunnels_free(struct tunnels *t);
 unsigned tunnels_count(const struct tunnels *t);
 struct tunnel_start {

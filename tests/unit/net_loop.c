@@ -208,6 +208,7 @@ static void calls_of_four_threads_all_arrive_in_their_order(void **state)
 
 struct end {
     struct watch watch;
+    int fd;
     struct end *other;
 };
 
@@ -220,13 +221,15 @@ static void on_kill_other(struct watch *w, uint32_t events)
         return;
     assert_true(loop_has_event(l, &e->other->watch)); /* fetched, and not yet handed over */
     assert_false(loop_has_event(l, w));
-    loop_unwatch(l, &e->other->watch);
+    loop_unwatch(l, &e->other->watch, e->other->fd);
     assert_false(loop_has_event(l, &e->other->watch));
     loop_defer(l, free, e->other);
     survivor = e;
     tell("k");
     timer_set(l, &stop, 5);
 }
+
+static const struct watch_kind killer = { on_kill_other };
 
 /* Both have an event in the same batch; whoever is first takes the other away, whose event must not come. */
 static void unwatch_takes_back_events_already_fetched(void **state)
@@ -236,10 +239,10 @@ static void unwatch_takes_back_events_already_fetched(void **state)
     assert_int_equal(pipe(one), 0);
     assert_int_equal(pipe(two), 0);
     struct end *a = calloc(1, sizeof(*a)), *b = calloc(1, sizeof(*b));
-    *a = (struct end){ .watch = { one[0], on_kill_other }, .other = b };
-    *b = (struct end){ .watch = { two[0], on_kill_other }, .other = a };
-    assert_true(loop_watch(l, &a->watch));
-    assert_true(loop_watch(l, &b->watch));
+    *a = (struct end){ .watch = { &killer }, .fd = one[0], .other = b };
+    *b = (struct end){ .watch = { &killer }, .fd = two[0], .other = a };
+    assert_true(loop_watch(l, &a->watch, a->fd));
+    assert_true(loop_watch(l, &b->watch, b->fd));
     assert_int_equal(write(one[1], "x", 1), 1);
     assert_int_equal(write(two[1], "x", 1), 1);
     loop_run(l);
@@ -249,6 +252,7 @@ static void unwatch_takes_back_events_already_fetched(void **state)
 }
 
 static struct watch level;
+static int level_fd;
 
 static void on_level(struct watch *w, uint32_t events)
 {
@@ -256,8 +260,10 @@ static void on_level(struct watch *w, uint32_t events)
     assert_true(events & EPOLLIN);
     tell("e");
     if (strlen(story) == 3)
-        assert_true(loop_watch_level(l, &level, 0));
+        assert_true(loop_watch_level(l, &level, level_fd, 0));
 }
+
+static const struct watch_kind level_kind = { on_level };
 
 /* The byte is never read: a level watch tells each turn, until its mask is emptied. */
 static void level_watch_repeats_until_it_is_paused(void **state)
@@ -265,13 +271,14 @@ static void level_watch_repeats_until_it_is_paused(void **state)
     (void)state;
     int fds[2];
     assert_int_equal(pipe(fds), 0);
-    level = (struct watch){ fds[0], on_level };
-    assert_true(loop_watch_level(l, &level, EPOLLIN));
+    level.kind = &level_kind;
+    level_fd = fds[0];
+    assert_true(loop_watch_level(l, &level, level_fd, EPOLLIN));
     assert_int_equal(write(fds[1], "x", 1), 1);
     timer_set(l, &stop, 10);
     loop_run(l);
     assert_string_equal(story, "eee");
-    loop_unwatch(l, &level);
+    loop_unwatch(l, &level, level_fd);
     close(fds[0]), close(fds[1]);
 }
 

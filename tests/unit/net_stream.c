@@ -259,7 +259,7 @@ static struct stream *connect_pair(struct stream **server, bool keepalive)
     *server = stream_tcp(l, fd, on_ready, NULL);
     run_for(1);
     struct addr mine;
-    assert_true(sock_local(c->watch.fd, &mine));
+    assert_true(sock_local(c->fd, &mine));
     assert_int_equal(addr_port(&mine), addr_port(&from));
     assert_int_equal(sock_accept(listener, &from), -1);
     assert_int_equal(errno, EAGAIN);

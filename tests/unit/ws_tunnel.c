@@ -26,9 +26,10 @@ struct scene {
     bool ended;
 };
 
-static void on_end(const void *notes, const struct tunnel_report *r)
+static void on_end(void *owner, const void *notes, const struct tunnel_report *r)
 {
     struct scene *s = *(struct scene *const *)notes;
+    assert_ptr_equal(owner, s);
     s->report = *r;
     s->ended = true;
     loop_stop(s->loop);
@@ -70,7 +71,7 @@ static struct scene *begin(struct tunnel_policy policy)
 {
     struct scene *s = base_alloc(sizeof(*s));
     s->loop = loop_new();
-    s->all = tunnels_new(s->loop, on_end);
+    s->all = tunnels_new(s->loop, on_end, s);
     s->client = far_end(&s->near[0]);
     s->backend = far_end(&s->near[1]);
     s->start.policy = policy;
@@ -326,9 +327,9 @@ static void stop_one(struct tunnel *t, void *arg)
     tunnel_stop(t);
 }
 
-static void on_nothing_ended(const void *notes, const struct tunnel_report *r)
+static void on_nothing_ended(void *owner, const void *notes, const struct tunnel_report *r)
 {
-    (void)notes, (void)r;
+    (void)owner, (void)notes, (void)r;
 }
 
 /* Many deadlines near and far: each tunnel ends when its own has passed, whatever slot of the wheel it waited in. */
@@ -336,7 +337,7 @@ static void test_each_tunnel_ends_at_its_own_deadline(void **state)
 {
     enum { N = 40 };
     struct loop *loop = loop_new();
-    struct tunnels *all = tunnels_new(loop, on_nothing_ended);
+    struct tunnels *all = tunnels_new(loop, on_nothing_ended, NULL);
     int far[N][2];
 
     (void)state;
