@@ -272,3 +272,48 @@ bool tunnel_pump_both(struct tunnel *t, enum tunnel_side first)
     CHECK_MAGIC(t, TUNNEL_MAGIC);
     return pump(t, first) != FLOW_GONE && pump(t, !first) != FLOW_GONE;
 }
+
+/* ---- those that have more to read, after the others ---- */
+
+void tunnel_again(struct tunnel *t)
+{
+    struct tunnels *all = t->all;
+
+    if (t->again)
+        return;
+    t->again = true;
+    if (all->n_agains == all->cap_agains) {
+        all->cap_agains = all->cap_agains ? all->cap_agains * 2 : 32;
+        all->agains = base_realloc(all->agains, all->cap_agains * sizeof(struct tunnel *));
+    }
+    all->agains[all->n_agains++] = t;
+    loop_post(all->loop, &all->again);
+}
+
+void tunnel_forget_again(struct tunnel *t)
+{
+    struct tunnels *all = t->all;
+
+    for (unsigned i = 0; t->again && i < all->n_agains; i++)
+        if (all->agains[i] == t)
+            all->agains[i] = NULL;
+}
+
+/* Those that want it once more stand behind the first n, for the next turn. */
+void tunnel_on_again(struct task *task)
+{
+    struct tunnels *all = CONTAINER_OF(task, struct tunnels, again);
+    unsigned n = all->n_agains;
+
+    for (unsigned i = 0; i < n; i++) {
+        struct tunnel *t = all->agains[i];
+
+        all->agains[i] = NULL;
+        if (!t)
+            continue;
+        t->again = false;
+        tunnel_pump_both(t, TUNNEL_CLIENT);
+    }
+    all->n_agains -= n;
+    memmove(all->agains, all->agains + n, all->n_agains * sizeof(struct tunnel *));
+}

@@ -8,7 +8,6 @@
 #define PIPES_MOST 32 /* of a worker: in flight at once; beyond them bytes are copied */
 
 static void on_tick(struct timer *timer);
-static void on_again(struct task *task);
 
 struct tunnels *tunnels_new(struct loop *l, tunnel_end_fn *on_end, void *owner)
 {
@@ -19,7 +18,7 @@ struct tunnels *tunnels_new(struct loop *l, tunnel_end_fn *on_end, void *owner)
     t->owner = owner;
     t->pipes = pipes_new(PIPES_MOST);
     t->tick.on_time = on_tick;
-    t->again.run = on_again;
+    t->again.run = tunnel_on_again;
     for (unsigned i = 0; i < WHEEL_SLOTS; i++)
         link_init(&t->slots[i]);
     link_init(&t->unlimited);
@@ -52,51 +51,6 @@ const char *tunnel_end_text(enum tunnel_end why)
         [TUNNEL_STOPPED] = "server stops",
     };
     return text[why];
-}
-
-/* ---- those that have more to read, after the others ---- */
-
-void tunnel_again(struct tunnel *t)
-{
-    struct tunnels *all = t->all;
-
-    if (t->again)
-        return;
-    t->again = true;
-    if (all->n_agains == all->cap_agains) {
-        all->cap_agains = all->cap_agains ? all->cap_agains * 2 : 32;
-        all->agains = base_realloc(all->agains, all->cap_agains * sizeof(struct tunnel *));
-    }
-    all->agains[all->n_agains++] = t;
-    loop_post(all->loop, &all->again);
-}
-
-static void forget_again(struct tunnel *t)
-{
-    struct tunnels *all = t->all;
-
-    for (unsigned i = 0; t->again && i < all->n_agains; i++)
-        if (all->agains[i] == t)
-            all->agains[i] = NULL;
-}
-
-/* Those that want it once more stand behind the first n, for the next turn. */
-static void on_again(struct task *task)
-{
-    struct tunnels *all = CONTAINER_OF(task, struct tunnels, again);
-    unsigned n = all->n_agains;
-
-    for (unsigned i = 0; i < n; i++) {
-        struct tunnel *t = all->agains[i];
-
-        all->agains[i] = NULL;
-        if (!t)
-            continue;
-        t->again = false;
-        tunnel_pump_both(t, TUNNEL_CLIENT);
-    }
-    all->n_agains -= n;
-    memmove(all->agains, all->agains + n, all->n_agains * sizeof(struct tunnel *));
 }
 
 /* ---- the end ---- */
@@ -142,7 +96,7 @@ void tunnel_end_now(struct tunnel *t, enum tunnel_end why, enum tunnel_side who,
 
     fill_report(t, &r);
     t->magic = 0;
-    forget_again(t);
+    tunnel_forget_again(t);
     close_end(t, &t->end[TUNNEL_CLIENT], orderly);
     close_end(t, &t->end[TUNNEL_BACKEND], orderly);
     link_remove(&t->link);

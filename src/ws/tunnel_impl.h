@@ -64,12 +64,14 @@ struct tunnels {
 };
 
 /* tunnel.c */
-void tunnel_again(struct tunnel *t); /* pump it once more, after this turn's events */
 void tunnel_end_now(struct tunnel *t, enum tunnel_end why, enum tunnel_side who, int os_error);
 /* pump.c. False: the tunnel is gone. */
 bool tunnel_pump_both(struct tunnel *t, enum tunnel_side first);
 bool tunnel_hand_over(struct tunnel *t, enum tunnel_side from, struct span bytes); /* as if read now */
-struct held *tunnel_hold(struct end *e);                                           /* made when there is none yet */
+void tunnel_again(struct tunnel *t);        /* pump it once more, after this turn's events */
+void tunnel_on_again(struct task *task);    /* runs those */
+void tunnel_forget_again(struct tunnel *t); /* it ends */
+struct held *tunnel_hold(struct end *e);    /* made when there is none yet */
 void tunnel_drop_held(struct tunnel *t, struct end *e);
 
 #endif
