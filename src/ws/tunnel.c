@@ -1,5 +1,6 @@
 /* A tunnel's life: opened after the 101, looked at by the wheel of idle time-outs, ended once with a report. What moves
  * its bytes is pump.c. */
+#include "tls.h"
 #include "tunnel_impl.h"
 
 #include <stdlib.h>
@@ -202,6 +203,8 @@ static void take_stream(struct tunnel *t, enum tunnel_side side, struct stream *
     s->on_ready = on_ready;
     t->end[side].stream = s;
     t->end[side].heard = t->moved;
+    if (stream_is_tls(s))
+        stream_tls_settle(s);
 }
 
 /* Bytes that came with a head go first, as if read now. False: the tunnel is gone. */

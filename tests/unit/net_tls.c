@@ -2,7 +2,6 @@
  * ends, faults. */
 #include "net_tls.h"
 
-#include <malloc.h>
 #include <openssl/err.h>
 
 static struct tls_context *front, *behind;
@@ -647,88 +646,6 @@ static void silence_ends_by_time(void **state)
     close(peer);
 }
 
-/* A client of OpenSSL's own, turn by turn with the loop. */
-static SSL *foreign_client(struct end *s, struct tls_context *server, SSL_CTX *ctx)
-{
-    int fds[2];
-    make_pair(fds);
-    serve_on(s, fds[0], (struct tls_accept){ .context = server });
-    SSL *ssl = SSL_new(ctx);
-    SSL_set_fd(ssl, fds[1]);
-    while (SSL_connect(ssl) != 1)
-        run_for(1);
-    while (!s->up)
-        loop_run(l);
-    return ssl;
-}
-
-static void end_foreign(SSL *ssl)
-{
-    close(SSL_get_fd(ssl));
-    SSL_free(ssl);
-}
-
-static void renegotiation_is_refused(void **state)
-{
-    (void)state;
-    struct end s;
-    SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
-    SSL_CTX_set_max_proto_version(ctx, TLS1_2_VERSION);
-    SSL *ssl = foreign_client(&s, front, ctx);
-    assert_int_equal(SSL_renegotiate(ssl), 1);
-    int result;
-    for (int i = 0;
-         (result = SSL_do_handshake(ssl)) != 1 && SSL_get_error(ssl, result) == SSL_ERROR_WANT_READ && i < 100; i++)
-        run_for(1);
-    assert_int_not_equal(result, 1);
-    assert_int_equal(ERR_GET_REASON(ERR_peek_error()), SSL_R_NO_RENEGOTIATION);
-    close_end(&s);
-    end_foreign(ssl);
-    SSL_CTX_free(ctx);
-}
-
-static void close_notify_is_the_end_and_is_answered(void **state)
-{
-    (void)state;
-    struct end s;
-    char out[16];
-    SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
-    SSL *ssl = foreign_client(&s, front, ctx);
-    assert_int_equal(SSL_write(ssl, "bye", 3), 3);
-    assert_int_equal(SSL_shutdown(ssl), 0);
-    while (!s.ended)
-        loop_run(l);
-    assert_int_equal(buf_len(&s.in), 3);
-    assert_true(s.s->ready & STREAM_EOF);
-    assert_int_equal(stream_read(s.s, out, sizeof(out)), 0); /* and stays so */
-    assert_int_equal(send_text(&s, "last"), 4);              /* the other half is open */
-    assert_int_equal(SSL_read(ssl, out, sizeof(out)), 4);
-    assert_int_equal(stream_shutdown(s.s), 0);
-    assert_int_equal(SSL_read(ssl, out, sizeof(out)), 0);
-    assert_int_equal(SSL_get_error(ssl, 0), SSL_ERROR_ZERO_RETURN);
-    assert_int_equal(send_text(&s, "after"), -1);
-    close_end(&s);
-    end_foreign(ssl);
-    SSL_CTX_free(ctx);
-}
-
-static void missing_close_notify_is_an_end_in_front(void **state)
-{
-    (void)state;
-    struct end s;
-    SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
-    SSL *ssl = foreign_client(&s, front, ctx);
-    SSL_write(ssl, "cut", 3);
-    shutdown(SSL_get_fd(ssl), SHUT_WR);
-    while (!s.ended && !s.error)
-        loop_run(l);
-    assert_true(s.ended);
-    assert_int_equal(buf_len(&s.in), 3);
-    close_end(&s);
-    end_foreign(ssl);
-    SSL_CTX_free(ctx);
-}
-
 static void missing_close_notify_is_a_fault_behind(void **state)
 {
     (void)state;
@@ -741,57 +658,6 @@ static void missing_close_notify_is_a_fault_behind(void **state)
         loop_run(l);
     assert_int_not_equal(c.error, 0);
     close_end(&c);
-}
-
-static void broken_record_gets_an_alert(void **state)
-{
-    (void)state;
-    struct end s;
-    char out[16];
-    SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
-    SSL *ssl = foreign_client(&s, front, ctx);
-    assert_int_equal(write(SSL_get_fd(ssl),
-                           "\x17\x03\x03\x00\x20"
-                           "not what the key would have made",
-                           37),
-                     37);
-    while (!s.error)
-        loop_run(l);
-    assert_true(s.failed || (s.s->ready & STREAM_FAILED));
-    assert_true(SSL_read(ssl, out, sizeof(out)) <= 0);
-    assert_int_equal(ERR_GET_REASON(ERR_peek_error()), SSL_R_SSLV3_ALERT_BAD_RECORD_MAC);
-    close_end(&s);
-    end_foreign(ssl);
-    SSL_CTX_free(ctx);
-}
-
-static void flood_of_key_updates_does_not_grow_memory(void **state)
-{
-    (void)state;
-    struct end s;
-    SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
-    SSL *ssl = foreign_client(&s, front, ctx);
-    bool full = false;
-    for (int i = 0; i < 20000 && !full; i++) {
-        SSL_key_update(ssl, SSL_KEY_UPDATE_REQUESTED);
-        for (int tries = 0; SSL_write(ssl, "x", 1) != 1 && !full; tries++) {
-            run_for(0);
-            full = tries > 20; /* nothing goes any more: the server waits for us to read */
-        }
-    }
-    assert_true(full);
-    assert_in_range(buf_len(&tls_of(s.s)->unsent), 1, 300 * 1024);
-    static char out[65536]; /* once we take its answers, the server reads on */
-    size_t heard = buf_len(&s.in);
-    for (int i = 0; i < 100 && buf_len(&s.in) == heard; i++) {
-        assert_true(read(SSL_get_fd(ssl), out, sizeof(out)) != 0);
-        run_for(1);
-    }
-    assert_true(buf_len(&s.in) > heard);
-    stream_reset(s.s), s.s = NULL;
-    close_end(&s);
-    end_foreign(ssl);
-    SSL_CTX_free(ctx);
 }
 
 /* A peer of OpenSSL's own between memory and a descriptor: the test decides which bytes go when. */
@@ -987,59 +853,6 @@ static void bad_files_are_refused_with_the_reason(void **state)
     assert_refused(how, "/nonexistent/ca");
 }
 
-/* ---- memory ---- */
-
-static size_t live, live_blocks;
-
-static void *count_alloc(size_t n, const char *file, int line)
-{
-    (void)file, (void)line;
-    void *p = malloc(n);
-    live += malloc_usable_size(p) + sizeof(size_t);
-    live_blocks++;
-    return p;
-}
-
-static void count_free(void *p, const char *file, int line)
-{
-    (void)file, (void)line;
-    live -= p ? malloc_usable_size(p) + sizeof(size_t) : 0;
-    live_blocks -= p != NULL;
-    free(p);
-}
-
-static void *count_realloc(void *p, size_t n, const char *file, int line)
-{
-    (void)file, (void)line;
-    live -= p ? malloc_usable_size(p) + sizeof(size_t) : 0;
-    live_blocks += p == NULL;
-    p = realloc(p, n);
-    live += malloc_usable_size(p) + sizeof(size_t);
-    return p;
-}
-
-static void idle_stream_holds_no_buffers(void **state)
-{
-    (void)state;
-    struct end s;
-    SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
-    for (int version = TLS1_2_VERSION; version <= TLS1_3_VERSION; version++) {
-        SSL_CTX_set_max_proto_version(ctx, version);
-        SSL *ssl = foreign_client(&s, front, ctx);
-        SSL_write(ssl, "hello", 5);
-        expect_text(&s, "hello");
-        send_text(&s, "hello");
-        size_t bytes = live, blocks = live_blocks;
-        close_end(&s);
-        bytes -= live, blocks -= live_blocks;
-        print_message("           %s, idle: %zu bytes in %zu blocks of OpenSSL's, %zu of ours\n", SSL_get_version(ssl),
-                      bytes, blocks, sizeof(struct tls_stream));
-        assert_in_range(bytes, 1000, 15000);
-        end_foreign(ssl);
-    }
-    SSL_CTX_free(ctx);
-}
-
 /* ---- stapling ---- */
 
 static void staple_is_sent_and_can_be_changed(void **state)
@@ -1111,19 +924,12 @@ int main(void)
         STORY(garbage_is_told_from_tls_and_answered_by_nothing),
         STORY(half_a_handshake_ends_quietly),
         STORY(silence_ends_by_time),
-        STORY(renegotiation_is_refused),
-        STORY(close_notify_is_the_end_and_is_answered),
-        STORY(missing_close_notify_is_an_end_in_front),
         STORY(missing_close_notify_is_a_fault_behind),
-        STORY(broken_record_gets_an_alert),
-        STORY(flood_of_key_updates_does_not_grow_memory),
         STORY(hello_byte_by_byte_still_finds_its_context),
         STORY(half_a_ticket_holds_writing_up_for_a_while),
-        STORY(idle_stream_holds_no_buffers),
         STORY(locked_keys_open_with_the_phrase_that_fits),
         STORY(bad_files_are_refused_with_the_reason),
         STORY(staple_is_sent_and_can_be_changed),
     };
-    ASSERT(CRYPTO_set_mem_functions(count_alloc, count_realloc, count_free));
     return cmocka_run_group_tests(stories, make_all, remove_all);
 }

@@ -235,4 +235,32 @@ static void assert_variable(const struct end *e, const char *name, const char *v
     arena_free(a);
 }
 
+/* A client of OpenSSL's own, turn by turn with the loop. */
+static SSL *foreign_resumes(struct end *s, struct tls_context *server, SSL_CTX *ctx, SSL_SESSION *session)
+{
+    int fds[2];
+    make_pair(fds);
+    serve_on(s, fds[0], (struct tls_accept){ .context = server });
+    SSL *ssl = SSL_new(ctx);
+    SSL_set_fd(ssl, fds[1]);
+    if (session)
+        SSL_set_session(ssl, session);
+    while (SSL_connect(ssl) != 1)
+        run_for(1);
+    while (!s->up)
+        loop_run(l);
+    return ssl;
+}
+
+static SSL *foreign_client(struct end *s, struct tls_context *server, SSL_CTX *ctx)
+{
+    return foreign_resumes(s, server, ctx, NULL);
+}
+
+static void end_foreign(SSL *ssl)
+{
+    close(SSL_get_fd(ssl));
+    SSL_free(ssl);
+}
+
 #endif

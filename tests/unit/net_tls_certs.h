@@ -3,6 +3,8 @@
 #ifndef NET_TLS_CERTS_H
 #define NET_TLS_CERTS_H
 
+#pragma GCC diagnostic ignored "-Wunused-function" /* each file uses some of these */
+
 #include "base.h"
 
 #include <openssl/evp.h>
