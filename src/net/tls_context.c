@@ -47,8 +47,7 @@ static void set_options(struct tls_context *c, const struct tls_config *how)
     SSL_CTX_set_options(c->ssl, on);
     SSL_CTX_set_num_tickets(c->ssl,
                             1); /* a socket that comes back needs one, and making it is a twentieth of a handshake */
-    SSL_CTX_set_mode(c->ssl,
-                     SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    SSL_CTX_set_mode(c->ssl, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     if (!how->ca_file && !how->ca_path) /* OpenSSL would look for issuers with every handshake, in vain */
         SSL_CTX_set_mode(c->ssl, SSL_MODE_NO_AUTO_CHAIN);
     SSL_CTX_set_read_ahead(c->ssl, 1);

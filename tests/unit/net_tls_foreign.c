@@ -287,6 +287,20 @@ static void older_protocol_keeps_what_its_records_need(void **state)
     tls_context_drop(server);
 }
 
+/* RFC 6066 4: the client wants short records, and they are to stay short. */
+static void bound_of_records_outlives_settling(void **state)
+{
+    (void)state;
+    SSL_CTX_set_tlsext_max_fragment_length(ctx, TLSEXT_max_fragment_length_512);
+    for (int settled = 0; settled < 2; settled++) {
+        begin(front, settled);
+        assert_int_equal(SSL_SESSION_get_max_fragment_length(SSL_get0_session(tls_of(s.s)->ssl)),
+                         TLSEXT_max_fragment_length_512);
+        talk(5000);
+        over();
+    }
+}
+
 /* ---- memory ---- */
 
 static size_t live, live_blocks;
@@ -378,6 +392,7 @@ int main(void)
         STORY(session_of_a_settled_stream_is_resumed),
         STORY(settled_client_still_takes_tickets),
         STORY(older_protocol_keeps_what_its_records_need),
+        STORY(bound_of_records_outlives_settling),
         STORY(idle_stream_holds_no_buffers),
     };
     ASSERT(CRYPTO_set_mem_functions(count_alloc, count_realloc, count_free));
