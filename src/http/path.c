@@ -59,9 +59,11 @@ static bool remove_segments(char *path, bool merge)
     return inside;
 }
 
-/* The remaining escapes, in place; decode_unreserved has seen that each is one. */
+/* The remaining escapes, in place; decode_unreserved has seen that each is one. What is refused is decoded, too: logs
+ * and pages show it so. */
 static enum http_path_result decode_rest(char *s, enum http_slashes slashes)
 {
+    enum http_path_result result = HTTP_PATH_OK;
     char *to = s = strchrnul(s, '%');
 
     while (*s) {
@@ -69,18 +71,18 @@ static enum http_path_result decode_rest(char *s, enum http_slashes slashes)
 
         if (*s != '%') {
             *to++ = *s++;
-        } else if (c == '\0' || (c == '/' && slashes == HTTP_SLASHES_OFF)) {
-            return HTTP_PATH_NOT_FOUND;
         } else if (c == '/' && slashes == HTTP_SLASHES_NODECODE) {
             to = (char *)memmove(to, s, 3) + 3;
             s += 3;
         } else {
+            if (c == '\0' || (c == '/' && slashes == HTTP_SLASHES_OFF))
+                result = HTTP_PATH_NOT_FOUND;
             *to++ = c;
             s += 3;
         }
     }
     *to = '\0';
-    return HTTP_PATH_OK;
+    return result;
 }
 
 enum http_path_result http_normalize_path(struct arena *a, struct span raw, enum http_slashes slashes, bool merge,

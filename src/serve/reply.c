@@ -333,6 +333,32 @@ static bool fill_success(struct exchange *ex, struct buf *page)
     return true;
 }
 
+bool reply_refuses_body(struct exchange *ex)
+{
+    const struct request *r = &ex->r;
+    int64_t most = core_place_of(r->place)->limit_body;
+
+    if (r->proxy || !most || ex->body.framing != HTTP_LENGTH || ex->body.left <= (uint64_t)most)
+        return false;
+    REQUEST_LOG(r, LOG_HTTP, LEVEL_INFO, 1588,
+                "Requested content-length of %llu is larger than the configured limit of %lld",
+                (unsigned long long)ex->body.left, (long long)most);
+    return true;
+}
+
+/* A page of our own takes in what is left of the request first, unless the connection ends with it. */
+static const char *fill_error(struct exchange *ex, struct buf *page)
+{
+    struct request *r = &ex->r;
+    const char *path = pages_answer(r, r->status, page);
+
+    if (path || drops_connection(r->status) || !reply_refuses_body(ex))
+        return path;
+    buf_release(page);
+    r->reason = NULL;
+    return pages_answer(r, 413, page);
+}
+
 static const char *fill_page(struct exchange *ex, struct buf *page)
 {
     const char *path;
@@ -340,7 +366,7 @@ static const char *fill_page(struct exchange *ex, struct buf *page)
     if (fill_success(ex, page))
         return NULL;
     buf_release(page);
-    path = pages_answer(&ex->r, ex->r.status, page);
+    path = fill_error(ex, page);
     if (path || edit_error(ex, page))
         return path;
     pages_plain(&ex->r, 500, page);

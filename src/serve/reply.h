@@ -10,6 +10,8 @@
 int reply_edit(struct exchange *ex);
 void reply_head(struct exchange *ex);       /* status line and fields of ex->r into client->out; framing chosen */
 const char *reply_own(struct exchange *ex); /* a whole answer for r.status; or a local path to redirect to */
+bool reply_refuses_body(
+    struct exchange *ex); /* LimitRequestBody, of what is answered here: it is longer; said in the log */
 void reply_interim(struct exchange *ex, const struct http_response_head *h);
 /* sink.c: an answer's body, whatever its source, framed for the client; a body may be dropped there (HEAD) */
 void sink_write(struct exchange *ex, struct span payload);

@@ -102,7 +102,7 @@ static int decode_path(struct request *r, struct span raw)
     default:
         REQUEST_LOG(r, LOG_CORE, LEVEL_INFO, 26, "found %%2f (encoded '/') in URI path (%s), returning 404",
                     http_escape_log(r->arena, r->unparsed_uri));
-        r->uri = arena_span(r->arena, raw);
+        r->uri = uri;
         return 404;
     }
 }
@@ -110,18 +110,14 @@ static int decode_path(struct request *r, struct span raw)
 static enum step_result read_path(struct exchange *ex)
 {
     struct request *r = &ex->r;
-    int status;
 
     set_uri_spans(r);
     if (r->target.form == HTTP_ASTERISK_FORM || r->target.form == HTTP_AUTHORITY_FORM) {
         r->uri = arena_span(r->arena, r->head.target);
         return STEP_NEXT;
     }
-    status = decode_path(r, r->target.path);
-    if (status == 400)
-        return refuse(ex, 400);
-    r->status = status;
-    return status ? STEP_REPLY : STEP_NEXT;
+    r->status = decode_path(r, r->target.path);
+    return r->status == 400 ? refuse(ex, 400) : STEP_NEXT; /* a 404 waits: its body is no request */
 }
 
 /* ---- the body's frame ---- */
@@ -142,9 +138,9 @@ static enum step_result frame_body(struct exchange *ex)
         !http_fields_has_token(&r->head.fields, "Expect", "100-continue")) {
         REQUEST_LOG(r, LOG_CORE, LEVEL_INFO, 570, "client sent an unrecognized expectation value of Expect: %s",
                     http_escape_log(r->arena, http_fields_get(&r->head.fields, "Expect")));
-        return refuse(ex, 417);
+        r->status = 417;
     }
-    return STEP_NEXT;
+    return r->status ? STEP_REPLY : STEP_NEXT;
 }
 
 /* ---- where it goes, and whether it may ---- */
@@ -323,7 +319,6 @@ static enum step_result answer_trace(struct exchange *ex)
 static int status_without_file(struct exchange *ex)
 {
     struct request *r = &ex->r;
-    const struct core_place *place = core_place_of(r->place);
 
     if (span_eq(r->head.method, SPAN("CONNECT")))
         return 405;
@@ -332,17 +327,11 @@ static int status_without_file(struct exchange *ex)
                     http_escape_log(r->arena, r->head.line));
         return 501;
     }
-    if (span_eq(r->head.method, SPAN("OPTIONS")))
-        return 200;
-    if (place->limit_body && ex->body.framing == HTTP_LENGTH && ex->body.left > (uint64_t)place->limit_body) {
-        REQUEST_LOG(r, LOG_HTTP, LEVEL_INFO, 1587,
-                    "Requested content-length of %llu is larger than the configured limit of %lld",
-                    (unsigned long long)ex->body.left, (long long)place->limit_body);
-        return 413;
-    }
-    if (pages_of_handler(r->handler)) /* they show, and take nothing */
+    if (pages_of_handler(r->handler) && !span_eq(r->head.method, SPAN("OPTIONS"))) /* they show, and take nothing */
         return span_eq(r->head.method, SPAN("GET")) || r->header_only ? 200 : 405;
-    return 0;
+    if (reply_refuses_body(ex))
+        return 413;
+    return span_eq(r->head.method, SPAN("OPTIONS")) ? 200 : 0;
 }
 
 static enum step_result answer_here_or_proxy(struct exchange *ex)
@@ -556,7 +545,7 @@ static int restart(struct exchange *ex, const char *path)
     r->file = (struct resource){ 0 };
     r->handler = NULL;
     r->user = r->auth_type = r->allow = NULL;
-    r->authorised = r->errs_anew = false;
+    r->authorised = r->errs_anew = r->type_settled = false;
     r->content_type = r->content_encoding = r->content_language = NULL;
     r->status = 0;
     ex->step = step_of(walk_locations);

@@ -110,6 +110,18 @@ def test_a_second_request_hidden_in_a_body_stays_a_body(backend):
         assert client.is_silent(0.2) and backend.connections == 1
 
 
+@pytest.mark.parametrize("field", [("X-A", "b"), ("Expect", "something")])
+@pytest.mark.parametrize("path", ["/a%2Fb", "/a%00b", "/elsewhere"])
+def test_nor_is_the_body_of_a_refused_request_one(backend, path, field):
+    with Weir("ThreadsPerChild 1\nProxyPass /first http://127.0.0.1:{backend}/", backend=backend) as weir:
+        client = weir.connect().send(request("POST", path, [("Content-Length", str(len(SECOND))), field], SECOND))
+        assert client.read_response().status in (404, 417)
+        client.is_silent(0.2)
+        assert b"HTTP/1.1" not in client.buffer, "a second answer"
+        assert client.send(request("GET", "/second")).read_response().status == 404
+        assert backend.connections == 0
+
+
 def test_extensions_of_chunks_are_not_passed_on(backend):
     with Weir(HTTP, backend=backend) as weir:
         weir.connect().send(post(("Transfer-Encoding", "chunked"), body=b"5;name=\"value\"\r\nhello\r\n0;last\r\n\r\n"))
