@@ -194,7 +194,7 @@ struct module headers_module = {
 struct pass { /* one table's rules over its fields */
     struct request *r;
     struct http_fields *fields;
-    struct span *content_type; /* httpd's r->content_type: what goes out whatever the tables say; NULL for a request */
+    const char **content_type; /* httpd's r->content_type: what goes out whatever the tables say; NULL for a request */
     bool failed;               /* a pattern gave up */
 };
 
@@ -223,7 +223,7 @@ static void set(struct pass *p, const struct rule *rule)
     struct span value = value_of(p, rule);
 
     if (is_content_type(p, rule))
-        *p->content_type = value;
+        *p->content_type = value.p;
     http_fields_set(p->r->arena, p->fields, rule->name, value);
 }
 
@@ -324,10 +324,10 @@ static void edit(struct pass *p, const struct rule *rule)
     struct http_fields edited = { 0 };
     struct span value;
 
-    if (is_content_type(p, rule) && p->content_type->p) {
-        if (!edit_value(p, rule, *p->content_type, &value))
+    if (is_content_type(p, rule) && *p->content_type) {
+        if (!edit_value(p, rule, span_of(*p->content_type), &value))
             return;
-        *p->content_type = value;
+        *p->content_type = value.p;
     }
     HTTP_EACH_FIELD(f, p->fields)
     if (span_ieq_str(f->name, rule->name)) {
@@ -340,13 +340,19 @@ static void edit(struct pass *p, const struct rule *rule)
     http_fields_add(p->r->arena, p->fields, f->name, f->value);
 }
 
-/* httpd joins a client's lines of one name when it reads them; here they stay apart until a rule asks for the value. */
+/* httpd joins a client's lines of one name when it reads them; here they stay apart until a rule asks for the value, or
+ * adds a line of its own. */
 static void join_lines(struct pass *p, const char *name)
 {
-    struct span joined = http_fields_join(p->r->arena, p->fields, name);
+    struct request *r = p->r;
+    struct span joined;
 
-    if (p->fields == &p->r->head.fields && joined.p)
-        http_fields_set(p->r->arena, p->fields, name, joined);
+    if (p->fields != &r->head.fields || http_fields_find(&r->joined, name))
+        return;
+    joined = http_fields_join(r->arena, p->fields, name);
+    if (joined.p)
+        http_fields_set(r->arena, p->fields, name, joined);
+    http_fields_add(r->arena, &r->joined, span_of(name), joined);
 }
 
 static void act(struct pass *p, const struct rule *rule)
@@ -359,18 +365,19 @@ static void act(struct pass *p, const struct rule *rule)
         if (!http_fields_find(p->fields, rule->name))
             set(p, rule);
         return;
-    case ACTION_ADD: http_fields_add(a, p->fields, span_of(rule->name), value_of(p, rule)); return;
     case ACTION_UNSET:
         http_fields_remove(p->fields, rule->name);
         if (is_content_type(p, rule))
-            *p->content_type = (struct span){ 0 };
+            *p->content_type = NULL;
         return;
     case ACTION_ECHO: echo(p, rule); return;
     case ACTION_NOTE: note(p, rule); return;
     default: break;
     }
     join_lines(p, rule->name);
-    if (rule->action == ACTION_APPEND)
+    if (rule->action == ACTION_ADD)
+        http_fields_add(a, p->fields, span_of(rule->name), value_of(p, rule));
+    else if (rule->action == ACTION_APPEND)
         http_fields_merge(a, p->fields, rule->name, value_of(p, rule));
     else if (rule->action == ACTION_MERGE)
         merge(p, rule);
@@ -412,7 +419,7 @@ static bool run(struct pass *p, enum table table, bool early)
     return !p->failed;
 }
 
-static bool run_table(struct request *r, enum table table, struct span *content_type, bool early)
+static bool run_table(struct request *r, enum table table, const char **content_type, bool early)
 {
     struct pass p = { .r = r, .content_type = content_type };
 
@@ -422,7 +429,7 @@ static bool run_table(struct request *r, enum table table, struct span *content_
 
 int headers_early(struct request *r)
 {
-    struct span type = http_fields_get(&r->out, "Content-Type");
+    const char *type = NULL; /* the file's is not known yet, and will hold */
     bool good = run_table(r, TABLE_REQUEST, NULL, true) && run_table(r, TABLE_ALWAYS, &type, true) &&
                 run_table(r, TABLE_ONSUCCESS, &type, true);
 
@@ -434,25 +441,25 @@ int headers_request(struct request *r)
     return run_table(r, TABLE_REQUEST, NULL, false) ? 0 : 500;
 }
 
-/* httpd keeps the type apart from the tables, and a backend's in one of them as well. */
-static struct span take_type(struct request *r, bool in_table)
+/* httpd keeps the type apart from the tables, and a backend's in one of them as well. It is what conditions and values
+ * see of it from here on. */
+static void take_type(struct request *r, bool in_table)
 {
     struct span type = http_fields_get(&r->out, "Content-Type");
 
-    if (in_table || !type.p)
-        return type;
-    http_fields_remove(&r->out, "Content-Type");
-    r->content_type = arena_span(r->arena, type); /* what conditions and values see of it */
-    return type;
+    r->content_type = type.p ? arena_span(r->arena, type) : NULL;
+    r->type_settled = true;
+    if (!in_table)
+        http_fields_remove(&r->out, "Content-Type");
 }
 
 /* What the answer's type became is the only one. */
-static void settle_type(struct request *r, struct span type)
+static void settle_type(struct request *r)
 {
-    if (!type.p)
+    if (!r->content_type)
         return;
     http_fields_remove(&r->err_out, "Content-Type");
-    http_fields_set(r->arena, &r->out, "Content-Type", type);
+    http_fields_set(r->arena, &r->out, "Content-Type", span_of(r->content_type));
 }
 
 static bool type_is_of_backend(const struct request *r)
@@ -462,19 +469,22 @@ static bool type_is_of_backend(const struct request *r)
 
 int headers_answer(struct request *r)
 {
-    struct span type = take_type(r, r->proxy && type_is_of_backend(r));
-    bool good = run_table(r, TABLE_ALWAYS, &type, false) && run_table(r, TABLE_ONSUCCESS, &type, false);
+    bool good;
 
-    settle_type(r, type);
+    take_type(r, r->proxy && type_is_of_backend(r));
+    good =
+        run_table(r, TABLE_ALWAYS, &r->content_type, false) && run_table(r, TABLE_ONSUCCESS, &r->content_type, false);
+    settle_type(r);
     return good ? 0 : 500;
 }
 
 int headers_error(struct request *r)
 {
-    struct span type = take_type(r, false);
-    bool good = run_table(r, TABLE_ALWAYS, &type, false);
+    bool good;
 
-    settle_type(r, type);
+    take_type(r, false);
+    good = run_table(r, TABLE_ALWAYS, &r->content_type, false);
+    settle_type(r);
     return good ? 0 : 500;
 }
 

@@ -166,6 +166,18 @@ static int find_balancer(struct request *r, const struct proxy_netloc *net)
     return status;
 }
 
+/* A decoded path may have run into the host: nothing that could break a head, or end the host, comes further. */
+static int check_host(struct request *r)
+{
+    const struct proxy_target *t = r->proxy;
+
+    if (strpbrk(t->host, "?#"))
+        return proxy_error(r, 400, arena_concat(r->arena, "URI cannot be parsed: ", t->url, NULL));
+    if (!is_clean(t->host))
+        return proxy_error(r, 500, arena_concat(r->arena, "DNS lookup failure for: ", t->host, NULL));
+    return 0;
+}
+
 int proxy_canonicalise(struct request *r)
 {
     const char *url = r->proxy->url, *colon = strchr(url, ':'), *path = NULL, *fault;
@@ -188,9 +200,6 @@ int proxy_canonicalise(struct request *r)
     int status = build_path(r, net.path, &path);
     if (status)
         return status;
-    /* A decoded path may have run into the host: nothing that could break a head comes further. */
-    if (!is_clean(net.host))
-        return proxy_error(r, 400, arena_concat(r->arena, "URI cannot be parsed: ", url, NULL));
     set_url(r, &net, path);
-    return 0;
+    return check_host(r);
 }

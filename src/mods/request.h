@@ -60,6 +60,7 @@ struct request {
     bool rewrite_ended;                           /* [END]: no more rules, not even after an internal redirect */
     bool keeps_vary;                              /* over the internal redirect asked for */
     bool upgrade_written;                         /* a RequestHeader line acted on Upgrade */
+    struct http_fields joined;                    /* names whose lines of the client are one, for a rule acted on it */
     struct vec cookies_set;                       /* char *: names that [CO] has set */
     const char *forced_type, *forced_handler;     /* [T], [H] */
     const char *redirect;                         /* a module asks for an internal redirect: path?query; NULL */
@@ -68,6 +69,7 @@ struct request {
     const struct request *looked_from;            /* until the fix-ups: it goes where a look went, and as that did; who
                                                      looked. NULL */
     const char *content_type, *content_encoding, *content_language; /* of the file by its name; NULL */
+    bool type_settled;                   /* content_type is the answer's, whatever out says */
     const char *filters;                 /* those that its extensions name, ";" between; NULL none */
     const struct request *main;          /* whose look ahead this is; NULL */
     int (*look_up)(struct request *sub); /* request_look_at; NULL: there is nobody to ask */

@@ -54,7 +54,7 @@ static int go_to_backend(struct rewriting *w, bool raw)
     if (raw && r->args.p)
         url = arena_concat(r->arena, url, "?", arena_span(r->arena, r->args), NULL);
     REWRITE_LOG(w, 1, "go-ahead with proxy request proxy:%s [OK]", url);
-    r->filename = r->path_info = NULL;
+    r->filename = NULL;
     proxy_accept(r, url, raw);
     return 0;
 }

@@ -97,7 +97,7 @@ static struct span give_content_type(const struct request *r, const char *name)
     struct span said = http_fields_get(&r->out, "Content-Type");
 
     (void)name;
-    return said.p ? said : span_of(r->content_type);
+    return said.p && !r->type_settled ? said : span_of(r->content_type);
 }
 
 static struct span give_request_id(const struct request *r, const char *name)

@@ -32,13 +32,19 @@ JOINED = [
     ("letters behind a port", "ProxyPass /ws/ ws://127.0.0.1:@A@", get("/ws/a"), 500),
     ("digits behind a port", "ProxyPass /ws/ http://127.0.0.1:@A@", get("/ws/99999"), 400),
     ("a segment behind a host", "ProxyPass /ws/ http://127.0.0.1", get("/ws/.invalid"), 500),
+    ("a blank behind a port", "ProxyPass / " + TO, get("/%20x/y"), 500),
+    ("a line's end behind a host", "RewriteEngine On\nRewriteRule ^/(.*) http://127.0.0.1$1 [P]", get("/%0Ax"), 500),
+    ("a user before an address", "RewriteEngine On\nRewriteRule ^/(.*) http://127.0.0.1:@A@$1 [P]", get("/@.invalid"), 500),
+    ("a path without its slash in a location", "<Location />\nProxyPass " + TO + "\n</Location>", get("/%7fx"), 500),
+    ("a decoded query behind a port", "ProxyPass / " + TO, get("/%3Fx/y"), 400),
+    ("a decoded fragment behind a port", "ProxyPassMatch ^/(.*)$ " + TO + "$1", get("/%23"), 400),
     ("a blank in a raw path", "ProxyPassMatch ^/ws/(.*)$ \"" + TO + "/a $1\" nocanon", get("/ws/x"), 403),
 ]
 
 
 @pytest.fixture(scope="module")
 def pair():
-    return Pair(ROWS + JOINED)
+    return Pair(ROWS + JOINED, modules=["rewrite"])
 
 
 @pytest.mark.parametrize("line", LINES, ids=[n for n, _ in LINES])
@@ -58,3 +64,11 @@ def test_what_runs_into_the_host(pair, row):
     assert weir.status == apache.status, weir.raw
     assert [l.ah for l in pair.logs["weir", row[0]] if l.level in ("error", "warn")] == \
            [l.ah for l in pair.logs["apache", row[0]] if l.level in ("error", "warn")]
+
+
+def test_no_path_ends_a_host_early():
+    """A deliberate difference: httpd asks the host for what is left of the path."""
+    row = ("query", "ProxyPass / http://127.0.0.1", get("/%3Fx"))
+    pair = Pair([row])
+    weir = pair.of("query")[1]
+    assert weir.status == 400 and [l.ah for l in pair.logs["weir", "query"] if l.level == "error"] == ["00898"]

@@ -65,6 +65,12 @@ ROWS = [
     ("a rule's type of a file", site(RULES + "RewriteRule \\.txt$ - [T=text/x-rule]"), ask("/t.txt")),
     ("Redirect in a section beats a rule's other path",
      site("<Location /dir>\nRedirect 302 http://other.example/\n</Location>", inside=RULES + "RewriteRule ^dir /t.txt [L]"), ask("/dir/t.txt")),
+    *[("what is left of the path %s under a proxying rule in a %s" % (path, name), site("Header set X-Left \"expr=%{PATH_INFO}|%{REQUEST_FILENAME}\"\n"
+      "RequestHeader set X-Left \"expr=%{PATH_INFO}\"\n" + section, inside=inside), ask(path))
+      for name, inside, section in (("directory", RULES + "RewriteRule ^(.*)$ %s/b/$1 [P]" % A, ""),
+                                    ("location", "", "<Location /t.txt>\n%sRewriteRule ^.*/t(.*)$ %s/b/$1 [P]\n</Location>" % (RULES, A)),
+                                    ("host", "", RULES + "RewriteRule ^/(.*)$ %s/b/$1 [P]" % A))
+      for path in ("/t.txt/a/b", "/dir/none/x", "/none/x", "/dir/t.txt/y", "/t.txt")],
     # ---- what nobody may translate
     ("[P] beside [PT]", site(RULES + "RewriteRule ^/x %s/ [P,PT]" % A), ask("/x")),
     ("[R] beside [PT]", site(RULES + "RewriteRule ^/x /y [R,PT]"), ask("/x")),
@@ -76,6 +82,14 @@ ROWS = [
     ("of an error's page", site("Header always set X-Kind \"%s\"" % TYPED), ask("/nothing")),
     ("of a backend's answer", site("Header set X-Kind \"%s\"\nProxyPass /b %s/" % (TYPED, A)), ask("/b", "X-Script: typed")),
     ("of OPTIONS", site("Header set X-Kind \"%s\"" % TYPED), ask("/t.txt", method="OPTIONS")),
+    *[("the type behind %s %s" % (line, of), site(line.replace(";", "\n"), "Header always set X-Kind \"expr=%{CONTENT_TYPE}\"",
+      "Header set X-After \"expr=%{CONTENT_TYPE}\"", "ProxyPass /b " + A + "/"), request)
+      for line in ("Header set Content-Type text/x-new", "Header always set Content-Type text/x-new", "Header unset Content-Type",
+                   "Header append Content-Type x", "Header edit Content-Type text t", "Header add Content-Type text/x-new",
+                   "Header setifempty Content-Type text/x-new", "Header merge Content-Type text/x-new",
+                   "RequestHeader set Content-Type text/x-new", "Header always unset Content-Type;Header set Content-Type text/x-new")
+      for of, request in (("a file", ask("/t.txt")), ("a backend without one", ask("/b/x")), ("a backend", ask("/b/x", "X-Script: typed")),
+                          ("a name that says one", ask("/b/x.html")), ("an error", ask("/nothing")))],
     ("no type at all", site("Header always unset Content-Type"), ask("/t.txt")),
     ("no type of a part", site("Header always unset Content-Type"), ask("/t.txt", "Range: bytes=0-3")),
     ("no type of a success", site("Header unset Content-Type"), ask("/t.txt")),
