@@ -112,7 +112,7 @@ int basic_check(struct request *r, const char *realm)
     const char *user, *password;
     enum authn_result result;
 
-    r->auth_type = "Basic";
+    r->auth_type = authn_type(r); /* as the line wrote it */
     if (!field.p) {
         if (http_fields_get(&r->head.fields, "Authorization").p)
             REQUEST_LOG(r, LOG_AUTH_BASIC, LEVEL_ERROR, 1614, "client used wrong authentication scheme: %s", r->uri);

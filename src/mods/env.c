@@ -10,7 +10,7 @@ struct variable {
 };
 struct env_place {
     struct vec set;   /* struct variable * */
-    struct vec unset; /* char *: takes away what an outer place set, never what this one sets */
+    struct vec unset; /* char *: takes away what an outer place set */
 };
 
 static void put(struct arena *a, struct vec *vars, const char *name, const char *value)
@@ -53,8 +53,15 @@ static const char *pass_env(struct conf_cmd *cmd, void *settings, int argc, char
 static const char *unset_env(struct conf_cmd *cmd, void *settings, int argc, char **argv)
 {
     struct env_place *place = settings;
+    unsigned kept = 0;
 
     (void)argc;
+    for (unsigned i = 0; i < place->set.n; i++) { /* of this place it takes what stands above, not what follows */
+        struct variable *v = place->set.items[i];
+        if (strcasecmp(v->name, argv[0]) != 0)
+            place->set.items[kept++] = v;
+    }
+    place->set.n = kept;
     vec_add(cmd->arena, &place->unset, argv[0]);
     return NULL;
 }

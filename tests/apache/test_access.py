@@ -209,6 +209,9 @@ for name, text in {"a user": "demo", "with a password": "demo pass", "off": "off
                    "with an empty password": "demo %{QUERY_STRING}"}.items():
     for path in ("/", "/?who"):
         row("AuthBasicFake %s %s" % (name, path), "AuthBasicFake " + text, *WHO["alice"], path=path)
+for kind in ("Basic", "basic", "%{QUERY_STRING}"):
+    row("AUTH_TYPE of " + kind, LOGIN + "AuthType %s\nRequire valid-user\nRequestHeader set Authorization expr=%%{AUTH_TYPE}" % kind,
+        *WHO["alice"], path="/x?BASIC")
 row("Proxy-Authorization where a user is known", LOGIN + "Require valid-user", *WHO["alice"], "Proxy-Authorization: Basic eA==")
 row("Proxy-Authorization where none is", "Require all granted", *WHO["alice"], "Proxy-Authorization: Basic eA==")
 
@@ -221,7 +224,7 @@ for name, text in {"a user": LOGIN + "Require valid-user", "an address": "Requir
 
 # What differs by design, see docs/differences.md: Allow names what AllowMethods allows.
 MODULES = ["authz_host", "authz_user", "authz_groupfile", "access_compat", "allowmethods", "auth_basic", "auth_digest", "authn_core",
-           "authn_file", "setenvif"]
+           "authn_file", "setenvif", "headers"]
 SPOKEN = {"authz_core", "authz_host", "authz_user", "authz_groupfile", "access_compat", "allowmethods", "auth_basic", "authn_core",
           "authn_file"}
 LEVEL = "info " + " ".join(name + ":debug" for name in sorted(SPOKEN))

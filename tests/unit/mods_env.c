@@ -38,11 +38,14 @@ static void the_inner_place_wins(void **state)
     assert_string_equal(value("SetEnv colour blue\n" SITE("SetEnv taste sour"), "colour"), "blue");
 }
 
-static void unsetenv_takes_what_the_outer_place_set_and_no_more(void **state)
+static void unsetenv_takes_what_was_set_outside_and_above(void **state)
 {
     (void)state;
     assert_null(value("SetEnv colour blue\n" SITE("UnsetEnv colour"), "colour"));
-    assert_string_equal(value("SetEnv colour blue\n" SITE("SetEnv colour red\nUnsetEnv colour"), "colour"), "red");
+    assert_null(value("SetEnv colour blue\n" SITE("SetEnv colour red\nUnsetEnv Colour"), "colour"));
+    assert_null(value("PassEnv PATH\nUnsetEnv PATH", "PATH"));
+    assert_string_equal(value("UnsetEnv colour taste\nSetEnv colour blue", "colour"), "blue");
+    assert_string_equal(value("SetEnv colour blue\n" SITE("UnsetEnv colour\nSetEnv colour red"), "colour"), "red");
 }
 
 static void what_is_set_already_stays(void **state)
@@ -66,7 +69,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_variable_is_set_with_and_without_a_value, begin, end),
         cmocka_unit_test_setup_teardown(the_inner_place_wins, begin, end),
-        cmocka_unit_test_setup_teardown(unsetenv_takes_what_the_outer_place_set_and_no_more, begin, end),
+        cmocka_unit_test_setup_teardown(unsetenv_takes_what_was_set_outside_and_above, begin, end),
         cmocka_unit_test_setup_teardown(what_is_set_already_stays, begin, end),
         cmocka_unit_test_setup_teardown(passenv_takes_the_servers_own, begin, end),
     };
