@@ -172,7 +172,7 @@ static struct request *begin_look(const struct request *r)
 {
     struct request *sub = arena_copy(r->arena, r, sizeof(*r));
 
-    sub->main = r;
+    sub->main = (struct request *)(uintptr_t)r;
     sub->previous = NULL;
     sub->place = &r->site->place;
     sub->proxy = NULL;

@@ -71,7 +71,7 @@ struct request {
     const char *content_type, *content_encoding, *content_language; /* of the file by its name; NULL */
     bool type_settled;                   /* content_type is the answer's, whatever out says */
     const char *filters;                 /* those that its extensions name, ";" between; NULL none */
-    const struct request *main;          /* whose look ahead this is; NULL */
+    struct request *main;                /* whose look ahead this is, and who gets its cookies; NULL */
     int (*look_up)(struct request *sub); /* request_look_at; NULL: there is nobody to ask */
     const struct request *previous;      /* before an internal redirect or ErrorDocument; NULL */
     const char *client_ip;               /* whom the request is from: the peer, or whom mod_remoteip found */

@@ -97,7 +97,8 @@ static bool is_known(const struct request *r, const char *name)
     return false;
 }
 
-/* NAME:VALUE:DOMAIN[:…], or with ";" when it begins with one; a name is set once in a request. */
+/* NAME:VALUE:DOMAIN[:…], or with ";" when it begins with one; a name is set once in a request. A look ahead's are the
+ * request's own, whatever becomes of it. */
 static void set_cookie(struct rewriting *w, char *text)
 {
     struct request *r = w->r;
@@ -108,6 +109,8 @@ static void set_cookie(struct rewriting *w, char *text)
         ;
     if (!part[COOKIE_DOMAIN])
         return;
+    while (r->main)
+        r = r->main;
     if (is_known(r, part[COOKIE_NAME])) {
         REWRITE_LOG(w, 5, "skipping already set cookie '%s'", part[COOKIE_NAME]);
         return;

@@ -71,6 +71,13 @@ ROWS = [
                                     ("location", "", "<Location /t.txt>\n%sRewriteRule ^.*/t(.*)$ %s/b/$1 [P]\n</Location>" % (RULES, A)),
                                     ("host", "", RULES + "RewriteRule ^/(.*)$ %s/b/$1 [P]" % A))
       for path in ("/t.txt/a/b", "/dir/none/x", "/none/x", "/dir/t.txt/y", "/t.txt")],
+    *[("a cookie of a rule for the index: %s, %s%s" % (index, flags, more), site(more, inside="DirectoryIndex %s\n%sRewriteRule %s [CO=a:b:.example%s]"
+      % (index, RULES, rule, flags)), ask("/dir/"))
+      for index, rule in (("none.html", "none -"), ("none.html t.txt", "none -"), ("none.html t.txt", ". -"), ("index.html", "index -"),
+                          ("none.html", "none http://other.example/"))
+      for flags in ("", ",F", ",R=401") for more in ("", "ErrorDocument 404 /t.txt\nErrorDocument 403 /t.txt", "FallbackResource /t.txt")],
+    ("a cookie of a rule that a look ahead meets",
+     site(RULES + "RewriteCond %{LA-U:REQUEST_FILENAME} x\nRewriteRule ^/dir - [E=A:b]", inside=RULES + "RewriteRule x - [CO=a:b:.example]"), ask("/dir/sub/x.html")),
     # ---- what nobody may translate
     ("[P] beside [PT]", site(RULES + "RewriteRule ^/x %s/ [P,PT]" % A), ask("/x")),
     ("[R] beside [PT]", site(RULES + "RewriteRule ^/x /y [R,PT]"), ask("/x")),
