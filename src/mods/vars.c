@@ -448,16 +448,29 @@ static struct span on_function(void *ctx, struct arena *a, const char *name, str
     return call ? call(ctx, arena_span(a, arg)) : unset;
 }
 
+/* A worker's loop checks no password; who could not be asked may not pass. */
+static bool was_checked(const struct request *sub)
+{
+    if (sub->off_loop || !authz_may_block(sub))
+        return true;
+    REQUEST_LOG(sub, LOG_CORE, LEVEL_ERROR, 0,
+                "-U and -F of a path that wants a login are false outside of RewriteCond / "
+                "認証を要するパスの -U と -F は RewriteCond 以外では偽になります");
+    return false;
+}
+
 /* op_url_subr, op_file_subr */
 static bool on_look(void *ctx, char op, const char *word)
 {
+    const struct request *sub;
     struct stat st;
 
     if (!request_may_look(ctx))
         return false;
-    if (op != 'F')
-        return request_look_at(ctx, word)->status < 400;
-    return request_look_at_file(ctx, word)->status < 300 && stat(word, &st) == 0;
+    sub = op == 'F' ? request_look_at_file(ctx, word) : request_look_at(ctx, word);
+    if (sub->status >= (op == 'F' ? 300 : 400) || (op == 'F' && stat(word, &st)))
+        return false;
+    return was_checked(sub);
 }
 
 void vars_env(const struct request *r, struct expr_env *env)

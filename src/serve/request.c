@@ -279,7 +279,8 @@ static enum step_result fix_up(struct exchange *ex)
 }
 
 /* request_look_at: the same steps on another path, with no answer at their end; of a file's, those after its name is
- * known. In a worker's loop whose look leads where passwords are asked for, that is left to the request itself. */
+ * known. In a worker's loop whose look leads where passwords are asked for, that is left to the request itself, or to
+ * who asked. */
 int request_look_up(struct request *r)
 {
     int status = r->filename ? 0 : core_walk(r, NULL, WALK_LOCATION);

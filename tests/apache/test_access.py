@@ -290,3 +290,23 @@ def test_the_same_answer_and_the_same_lines(pair, name):
         credentials = rb"(?im)^(?:proxy-)?authorization:.*$"
         assert re.findall(credentials, ours) == re.findall(credentials, theirs)
     assert said(pair, "weir", name) == said(pair, "apache", name)
+
+
+def test_a_look_ahead_never_takes_a_login_that_was_not_checked_for_one_that_fits():
+    """A deliberate difference, on the safe side: only rules wait for a password's check; elsewhere -U is false then."""
+    secret = "<Location /secret>\nAuthType Basic\nAuthName x\nAuthUserFile %s\nRequire valid-user\n</Location>\n" \
+             % write("ahead", "u:%s\n" % HASHES["sha"])
+    places = {"if": "<If \"-U '/secret'\">\nHeader set X-In 1\n</If>\n", "header": "Header set X-In 1 \"expr=-U '/secret'\"\n",
+              "unless": "<If \"! -U '/secret'\">\nRequire all denied\n</If>\n",
+              "rule": "RewriteEngine On\nRewriteCond /secret -U\nRewriteRule . - [E=V:1]\nHeader set X-In %{V}e env=V\n"}
+    asked = {"nobody": (), "a guess": ("Authorization: Basic dTp4",), "the right one": ("Authorization: Basic dTpzZWNyZXQ=",)}
+    rows = [("%s %s" % (place, who), secret + places[place] + "ProxyPass / http://127.0.0.1:@A@/", get("/x", *asked[who]))
+            for place in places for who in asked]
+    pair = Pair(rows, modules=["auth_basic", "authn_core", "authn_file", "authz_user", "headers", "rewrite"])
+    for name in [row[0] for row in rows]:
+        apache, weir = pair.of(name)
+        if name.endswith("right one") and not name.startswith("rule"):
+            assert not weir.all("X-In") and weir.status == (403 if name.startswith("unless") else 200), name
+            assert any("-U and -F" in line.text for line in pair.logs["weir", name])
+        else:
+            assert (weir.status, weir.all("X-In"), len(weir.seen)) == (apache.status, apache.all("X-In"), len(apache.seen)), name
