@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <strings.h>
 
 char *conf_fault(struct conf_cmd *cmd, const char *format, ...)
 {
@@ -93,13 +94,51 @@ static const char *check_where(struct conf_cmd *cmd)
 {
     unsigned around = bits_around(cmd), where = cmd->row->where;
     const char *fault = check_place(cmd, around);
-    if (fault || (around & IN_PLACES))
+    if (fault || (around & IN_PLACES) || cmd->overrides)
         return fault;
     if (cmd->site->main)
         return where & IN_SERVER ? NULL : not_in_context(cmd);
     if (where & IN_SITE)
         return NULL;
     return where & IN_SERVER ? cannot_occur(cmd, "<VirtualHost>") : not_in_context(cmd);
+}
+
+/* ---- what a .htaccess may say (config.c, invoke_cmd) ---------------------------------------------------------------
+ */
+
+bool overrides_allow(const struct conf_overrides *o, const char *name, unsigned where)
+{
+    if (where & o->classes & IN_HTACCESS)
+        return true;
+    for (unsigned i = 0; o->names && i < o->names->n; i++)
+        if (strcasecmp(o->names->items[i], name) == 0)
+            return true;
+    return false;
+}
+
+static const char *forbidden(struct conf_cmd *cmd)
+{
+    if (!cmd->overrides->skips_forbidden)
+        return not_in_context(cmd);
+    conf_note(cmd, LEVEL_WARN, LOG_CORE, 2295, "%s in .htaccess forbidden by AllowOverride", cmd->row->name);
+    return NULL;
+}
+
+/* Lines may go wherever a place is all that they write to. */
+static bool is_listable(const struct directive *d)
+{
+    return d->where & IN_HTACCESS || (d->where & IN_DIRECTORY && d->slot.part == PART_PLACE);
+}
+
+enum conf_listed conf_may_list(const struct conf_cmd *cmd, const char *name)
+{
+    const struct row *row = apply_find(cmd->loading, name);
+    bool local;
+    if (row)
+        return is_listable(row->directive) ? LISTED_YES : LISTED_NEVER;
+    if (!language_has_word(cmd->reading, name, &local))
+        return LISTED_UNKNOWN;
+    return local ? LISTED_YES : LISTED_NEVER;
 }
 
 /* ---- rows that do nothing ------------------------------------------------------------------------------------ */
@@ -138,6 +177,8 @@ static void say_no_effect(struct conf_cmd *cmd)
 
 static const char *apply_row(struct conf_cmd *cmd)
 {
+    if (cmd->overrides && !overrides_allow(cmd->overrides, cmd->row->name, cmd->row->where))
+        return forbidden(cmd);
     if (cmd->row->class == CONF_REFUSED)
         return refuse(cmd);
     const char *fault = check_where(cmd);
@@ -151,14 +192,38 @@ static const char *apply_row(struct conf_cmd *cmd)
     return fault;
 }
 
-static const char *apply_line(struct conf_cmd *cmd)
+const struct row *apply_find(const struct loading *l, const char *name)
 {
-    const struct row *row = map_get(cmd->loading->rows, cmd->node->name);
-    if (!row)
+    const struct row *row = map_get(l->rows, name);
+    while (row && !(row->module->name && language_has_module(l->reading, row->module)))
+        row = row->next;
+    return row;
+}
+
+static const char *unknown(struct conf_cmd *cmd)
+{
+    char *name = arena_strdup(cmd->arena, cmd->node->name);
+    if (!cmd->overrides || !cmd->overrides->skips_unknown)
         return conf_fault(cmd,
                           "Invalid command '%s', perhaps misspelled or defined by a module not included in the server "
                           "configuration",
-                          cmd->node->name);
+                          name);
+    for (char *p = name; *p; p++) /* as httpd has it then */
+        if (*p >= 'A' && *p <= 'Z')
+            *p |= 0x20;
+    conf_note(cmd, LEVEL_WARN, LOG_CORE, 2296,
+              "Unknown directive %s perhaps misspelled or defined by a module not included in the server configuration",
+              name);
+    return NULL;
+}
+
+/* What the configuration itself names is known even when its module was not loaded, and told what becomes of it. */
+static const char *apply_line(struct conf_cmd *cmd)
+{
+    const struct row *row =
+        cmd->overrides ? apply_find(cmd->loading, cmd->node->name) : map_get(cmd->loading->rows, cmd->node->name);
+    if (!row)
+        return unknown(cmd);
     const struct conf_cmd before = *cmd;
     const char *fault = NULL;
     for (; row && !fault; row = row->next) {

@@ -6,6 +6,15 @@
 
 #define SNAPSHOT_MAGIC 0x534e4150u
 
+/* ---- read.c, language.c ---------------------------------------------------------------------------------- */
+
+struct conf_node *read_bytes(struct conf_reading *out, const char *name, struct span bytes);
+bool language_has_module(const struct conf_reading *out, const struct module *m);
+/* A word that acts while reading; *local: a .htaccess may hold it. */
+bool language_has_word(const struct conf_reading *out, const char *name, bool *local);
+/* Does what the file may say cover the directive, which may stand `where`? */
+bool overrides_allow(const struct conf_overrides *o, const char *name, unsigned where);
+
 /* ---- slots.c: a module's part with its set bits ------------------------------------------------------ */
 
 struct layout { /* of one module's site or place part */
@@ -53,6 +62,8 @@ struct loading {
     struct vec sections; /* all of them, by id */
 };
 const char *apply_lines(const struct conf_cmd *outer, const struct conf_node *first);
+const struct row *apply_find(const struct loading *l, const char *name); /* NULL: no module that is present has it */
+struct map *loading_map(struct arena *a, enum map_case mode);
 struct site *site_new(struct loading *l, const char *file, int line);
 
 /* ---- section.c, sites.c, choose.c -------------------------------------------------------------------------------- */

@@ -53,9 +53,11 @@ struct conf_options {     /* what the command line says */
 struct conf_reading { /* state and by-products of reading */
     const struct conf_options *options;
     struct arena *arena;
-    const char *root;    /* ServerRoot as it stands */
-    struct map *defines; /* Define, -D; values "" or text */
+    const char *root;      /* ServerRoot as it stands */
+    struct map *defines;   /* Define, -D; values "" or text */
+    struct map *variables; /* those Defines that have a value: ${NAME} ignores case, <IfDefine> does not */
     struct map *macros;
+    const struct conf_overrides *overrides; /* of a .htaccess; NULL: it is the configuration itself */
     struct map *loaded;  /* identifiers named by LoadModule; NULL while no LoadModule line was seen */
     bool loads_all;      /* one of them is in_whole_files: what is not loaded is not there */
     struct vec includes; /* struct conf_include *: every file read, in order */
@@ -83,9 +85,9 @@ char *conf_word(struct arena *a, const char **rest);
 /* ap_server_root_relative: absolute as it is, else below root; dots removed. NULL when malformed. */
 char *conf_path(struct arena *a, const char *root, const char *path);
 bool conf_module_present(const struct conf_reading *r, const char *name); /* <IfModule>: source name or identifier */
-/* The language's own words, which act while reading, for -L: the i-th, its help and its module's identifier; NULL past
- * the last. */
-const char *conf_language(unsigned i, const char **help, const char **module);
+/* The language's own words, which act while reading, for -L: the i-th, its help, its module's identifier and whether a
+ * .htaccess may hold it; NULL past the last. */
+const char *conf_language(unsigned i, const char **help, const char **module, bool *local);
 
 /* ---- rows ---------------------------------------------------------------------------------------------------- */
 
@@ -99,7 +101,13 @@ enum conf_where {                /* where a line may stand; a row's `where` is a
                   IN_IF = 64,
                   IN_LIMIT = 128, /* inside <Limit>, <LimitExcept>, <Require…> the enclosing place counts too; all of
                                      IN_PLACES has it */
-                  IN_HTACCESS = 256, /* for a later issue: kept in the rows from the start */
+                  OVERRIDE_AUTHCFG = 256, /* in a .htaccess where AllowOverride names one of the row's classes */
+                  OVERRIDE_FILEINFO = 512,
+                  OVERRIDE_INDEXES = 1024,
+                  OVERRIDE_LIMIT = 2048,
+                  OVERRIDE_OPTIONS = 4096,
+                  IN_HTACCESS =
+                      OVERRIDE_AUTHCFG | OVERRIDE_FILEINFO | OVERRIDE_INDEXES | OVERRIDE_LIMIT | OVERRIDE_OPTIONS,
                   IN_GLOBAL = IN_SERVER,
                   IN_SITES = IN_SERVER | IN_SITE,
                   IN_PLACES = IN_LOCATION | IN_DIRECTORY | IN_FILES | IN_PROXY | IN_IF,
@@ -149,6 +157,13 @@ struct conf_slot { /* the field a row sets: its bit is recorded, scalars merge b
         kind, PART_PLACE, offsetof(type, field), sizeof(((type *)0)->field)                                            \
     }
 
+/* What AllowOverride and AllowOverrideList let a .htaccess say. */
+struct conf_overrides {
+    unsigned classes;                    /* OVERRIDE_… */
+    bool skips_forbidden, skips_unknown; /* Nonfatal= */
+    unsigned options;                    /* of which words of Options; for the module that has it */
+    const struct vec *names;             /* char *: directives beyond the classes; NULL none */
+};
 struct loading;
 struct conf_cmd;
 /* Returns NULL or the fault's text (in cmd->arena or static). settings: the module's site or place part by the slot,
@@ -212,7 +227,8 @@ struct conf_cmd { /* what a row's function is given */
     bool open;                    /* conf_open, conf_open_site: the lines inside are applied when set returns */
     const struct conf_cmd *outer; /* of the section line around this one; NULL at the top */
     unsigned opens;               /* IN_… bit that this section line opened */
-    struct loading *loading;      /* conf's own */
+    const struct conf_overrides *overrides; /* of a .htaccess; NULL elsewhere */
+    struct loading *loading;                /* conf's own */
 };
 /* Marks one more field as set: conf_touch(cmd, settings, &settings->levels). cmd may be NULL (in finish). */
 #define conf_touch(cmd, settings, field) conf_touch_bytes((cmd), (settings), (field), sizeof(*(field)))

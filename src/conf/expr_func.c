@@ -212,9 +212,7 @@ int expr_unary_kind(const char *name)
         return EXPR_UNARY_UNKNOWN;
     if (*name == 'R')
         return EXPR_UNARY_SUBNET;
-    if (strchr("defsLhx", *name))
-        return EXPR_UNARY_RESTRICTED;
-    return strchr("nzTFUA", *name) ? EXPR_UNARY_PLAIN : EXPR_UNARY_UNKNOWN;
+    return strchr("nzTFUAdefsLhx", *name) ? EXPR_UNARY_PLAIN : EXPR_UNARY_UNKNOWN;
 }
 
 bool expr_unary_file(char op, const char *path)

@@ -116,7 +116,7 @@ struct expr_function {
     bool restricted; /* not where EXPR_RESTRICTED is set */
 };
 const struct expr_function *expr_function_find(const char *name);
-enum { EXPR_UNARY_UNKNOWN, EXPR_UNARY_PLAIN, EXPR_UNARY_RESTRICTED, EXPR_UNARY_SUBNET };
+enum { EXPR_UNARY_UNKNOWN, EXPR_UNARY_PLAIN, EXPR_UNARY_SUBNET };
 int expr_unary_kind(const char *name);
 bool expr_unary_file(char op, const char *path); /* d e f s L h x */
 bool expr_unary_truthy(struct span word);        /* T */

@@ -346,10 +346,6 @@ static const struct expr_node *parse_unary(struct parser *p)
         return NULL;
     switch (expr_unary_kind(n->text)) {
     case EXPR_UNARY_UNKNOWN: p->detail = arena_printf(p->arena, "Unary operator '-%s' does not exist", n->text); break;
-    case EXPR_UNARY_RESTRICTED:
-        if (p->flags & EXPR_RESTRICTED)
-            p->detail = arena_printf(p->arena, "-%s not available in restricted context", n->text);
-        break;
     case EXPR_UNARY_SUBNET: n->subnet = make_subnet(p, n->text, n->right); break;
     default: break;
     }

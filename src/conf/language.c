@@ -1,4 +1,5 @@
 /* The language's own words, which act while the file is read (core.c, mod_so.c and the EXEC_ON_READ rows of httpd). */
+#include "build.h"
 #include "reader.h"
 
 #include <strings.h>
@@ -14,7 +15,7 @@ static bool define(struct reader *r, const struct word *w, char **argv)
     if (*value || !map_get(r->out->defines, argv[0]))
         map_set(r->out->defines, argv[0], arena_strdup(r->arena, value));
     if (*value)
-        map_set(r->variables, argv[0], arena_strdup(r->arena, value));
+        map_set(r->out->variables, argv[0], arena_strdup(r->arena, value));
     return true;
 }
 
@@ -24,7 +25,7 @@ static bool undefine(struct reader *r, const struct word *w, char **argv)
     if (strchr(argv[0], ':'))
         return reader_fault(r, "Variable name must not contain ':'");
     map_remove(r->out->defines, argv[0]);
-    map_remove(r->variables, argv[0]);
+    map_remove(r->out->variables, argv[0]);
     return true;
 }
 
@@ -81,7 +82,7 @@ static bool load_module(struct reader *r, const struct word *w, char **argv)
     return true;
 }
 
-static bool is_present(const struct conf_reading *out, const struct module *m)
+bool language_has_module(const struct conf_reading *out, const struct module *m)
 {
     return !out->loads_all || m->static_in_httpd || (m->name && map_get(out->loaded, m->name));
 }
@@ -91,7 +92,7 @@ bool conf_module_present(const struct conf_reading *out, const char *name)
     const struct module *const *m = out->options->modules;
     for (; m && *m; m++) {
         bool named = ((*m)->name && strcmp((*m)->name, name) == 0) || ((*m)->source && strcmp((*m)->source, name) == 0);
-        if (named && is_present(out, *m))
+        if (named && language_has_module(out, *m))
             return true;
     }
     return false;
@@ -120,7 +121,7 @@ static const char *known_directive(const struct reader *r, const char *name)
     const struct module *const *m = r->out->options->modules;
     const struct word *w = language_find(r, name);
     for (; !w && m && *m; m++)
-        for (const struct directive *d = is_present(r->out, *m) ? (*m)->directives : NULL; d && d->name; d++)
+        for (const struct directive *d = language_has_module(r->out, *m) ? (*m)->directives : NULL; d && d->name; d++)
             if (strcasecmp(d->name, name) == 0)
                 return d->name;
     return w ? w->name : NULL;
@@ -226,22 +227,22 @@ static const struct word words[] = {
     { "ServerRoot", "core_module", ARGS_1, server_root, NULL,
       "Common directory of server-related files (logs, confs, etc.)" },
     { "<IfModule", "core_module", ARGS_RAW, condition, test_module,
-      "Container for directives based on existence of specified modules" },
+      "Container for directives based on existence of specified modules", true },
     { "<IfDefine", "core_module", ARGS_RAW, condition, test_define,
-      "Container for directives based on existence of command line defines" },
+      "Container for directives based on existence of command line defines", true },
     { "<IfFile", "core_module", ARGS_RAW, condition, test_file,
-      "Container for directives based on existence of files on disk" },
+      "Container for directives based on existence of files on disk", true },
     { "<IfDirective", "core_module", ARGS_RAW, condition, test_directive,
-      "Container for directives based on existence of named directive" },
+      "Container for directives based on existence of named directive", true },
     { "<IfSection", "core_module", ARGS_RAW, condition, test_section,
-      "Container for directives based on existence of named section" },
+      "Container for directives based on existence of named section", true },
     { "<IfVersion", "version_module", ARGS_123, version_section, NULL,
-      "a comparison operator, a version (and a delimiter)" },
+      "a comparison operator, a version (and a delimiter)", true },
     { "LoadModule", "so_module", ARGS_2, load_module, NULL,
       "a module name and the name of a shared object file to load it from" },
-    { "<Macro", "macro_module", ARGS_RAW, macro_section, NULL, "Beginning of a macro definition section." },
-    { "Use", "macro_module", ARGS_RAW, macro_use, NULL, "Use of a macro." },
-    { "UndefMacro", "macro_module", ARGS_1, macro_undef, NULL, "Remove a macro definition." },
+    { "<Macro", "macro_module", ARGS_RAW, macro_section, NULL, "Beginning of a macro definition section.", true },
+    { "Use", "macro_module", ARGS_RAW, macro_use, NULL, "Use of a macro.", true },
+    { "UndefMacro", "macro_module", ARGS_1, macro_undef, NULL, "Remove a macro definition.", true },
 };
 
 const struct word *language_find(const struct reader *r, const char *name)
@@ -250,9 +251,31 @@ const struct word *language_find(const struct reader *r, const char *name)
         if (strcasecmp(words[i].name, name) != 0)
             continue;
         const struct module *m = find_module(r, words[i].module);
-        return !m || strcmp(words[i].module, "core_module") == 0 || is_present(r->out, m) ? &words[i] : NULL;
+        return !m || strcmp(words[i].module, "core_module") == 0 || language_has_module(r->out, m) ? &words[i] : NULL;
     }
     return NULL;
+}
+
+bool language_has_word(const struct conf_reading *out, const char *name, bool *local)
+{
+    const struct reader r = { .out = (struct conf_reading *)(uintptr_t)out };
+    const struct word *w = language_find(&r, name);
+    *local = w && w->local;
+    return w != NULL;
+}
+
+/* In a .htaccess: what AllowOverride does not cover is a fault, or with Nonfatal=Override no line at all. */
+bool language_allowed(struct reader *r, const struct word *w, bool *skip)
+{
+    const struct conf_overrides *o = r->out->overrides;
+    *skip = false;
+    if (!o || (w->local && overrides_allow(o, w->name, IN_HTACCESS)))
+        return true;
+    *skip = o->skips_forbidden;
+    if (!*skip)
+        return reader_fault(r, "%s not allowed here", w->name);
+    reader_note(r, LOG_CORE, 2295, "%s in .htaccess forbidden by AllowOverride", w->name);
+    return true;
 }
 
 static bool wrong(struct reader *r, const struct word *w, const char *takes)
@@ -286,11 +309,12 @@ bool language_run(struct reader *r, const struct word *w, const char *args)
 }
 
 /* For -L and the manual: the words as rows; where they stand is not checked, they act wherever they are read. */
-const char *conf_language(unsigned i, const char **help, const char **module)
+const char *conf_language(unsigned i, const char **help, const char **module, bool *local)
 {
     if (i >= COUNT_OF(words))
         return NULL;
     *help = words[i].help;
     *module = words[i].module;
+    *local = words[i].local;
     return words[i].name;
 }

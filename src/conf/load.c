@@ -9,7 +9,7 @@ static void free_map(void *map)
     map_free(map);
 }
 
-static struct map *scratch_map(struct arena *a, enum map_case mode)
+struct map *loading_map(struct arena *a, enum map_case mode)
 {
     struct map *m = map_new(mode);
     arena_on_free(a, free_map, m);
@@ -44,13 +44,14 @@ static struct loading *loading_new(struct snapshot *s)
     l->snapshot = s;
     l->arena = s->arena;
     l->reading = s->reading;
-    l->rows = scratch_map(s->arena, MAP_NOCASE);
-    l->noted = scratch_map(s->arena, MAP_EXACT);
+    l->rows = loading_map(s->arena, MAP_NOCASE);
+    l->noted = loading_map(s->arena, MAP_EXACT);
     while (s->modules[l->n_modules])
         l->n_modules++;
     l->site_layouts = layouts_new(s->arena, s->modules, PART_SITE);
     l->place_layouts = layouts_new(s->arena, s->modules, PART_PLACE);
     index_rows(l);
+    s->loading = l;
     return l;
 }
 
@@ -128,6 +129,7 @@ static bool load_into(struct snapshot *s)
     if (!finish_all(l))
         return false;
     seal_all(l); /* finish may have touched more */
+    s->n_sections = l->sections.n;
     return true;
 }
 

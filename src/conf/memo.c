@@ -55,6 +55,7 @@ static const struct place *merge_one(struct place_memo *m, struct arena *exchang
                                      const struct section *section)
 {
     struct node **slot = slot_for(m, below, section);
+    ASSERT(!section->local);
     if (*slot)
         return &(*slot)->place;
     bool keep = m->n < NODES_MAX;
@@ -70,26 +71,26 @@ static const struct place *merge_one(struct place_memo *m, struct arena *exchang
     return &node->place;
 }
 
-static const struct place *merge_afresh(struct arena *a, const struct site *site, const struct walk *w)
+static const struct place *merge_afresh(struct arena *a, const struct place *below, const struct section *section,
+                                        const struct module *const *modules)
 {
-    const struct place *place = &site->place;
-    for (unsigned i = 0; i < w->n; i++) {
-        struct place *merged = arena_alloc(a, sizeof(*merged));
-        place_merge_into(a, site->snapshot->modules, merged, place, &walk_at(w, i)->place);
-        place = merged;
-    }
-    return place;
+    struct place *merged = arena_alloc(a, sizeof(*merged));
+    place_merge_into(a, modules, merged, below, &section->place);
+    return merged;
 }
 
 const struct place *place_merge(struct place_memo *m, struct arena *exchange, const struct site *site,
                                 const struct walk *w)
 {
     const struct place *place = &site->place;
-    if (!m)
-        return merge_afresh(exchange, site, w);
-    CHECK_MAGIC(m, MEMO_MAGIC);
-    ASSERT(site->snapshot == m->snapshot);
-    for (unsigned i = 0; i < w->n; i++)
-        place = merge_one(m, exchange, place, walk_at(w, i));
+    bool known = m != NULL;
+    if (m)
+        CHECK_MAGIC(m, MEMO_MAGIC);
+    ASSERT(!m || site->snapshot == m->snapshot);
+    for (unsigned i = 0; i < w->n; i++) {
+        const struct section *s = walk_at(w, i);
+        known = known && !s->local;
+        place = known ? merge_one(m, exchange, place, s) : merge_afresh(exchange, place, s, site->snapshot->modules);
+    }
     return place;
 }

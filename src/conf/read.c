@@ -1,5 +1,6 @@
 /* Lines -> the tree of nodes, and what is read in which order: -C, the file, -c (config.c, ap_read_config and
  * ap_build_config). */
+#include "build.h"
 #include "reader.h"
 
 #define COMMANDS "-c/-C directives"
@@ -133,7 +134,10 @@ static bool build_line(struct reader *r, const char *line)
     if (name[0] == '<' && !*rest)
         rest = ">";
     const struct word *w = language_find(r, name);
-    return w ? language_run(r, w, rest) : reader_add(r, name, rest);
+    bool skip = false;
+    if (!w)
+        return reader_add(r, name, rest);
+    return language_allowed(r, w, &skip) && (skip || language_run(r, w, rest));
 }
 
 /* The line that ends a condition is compared before anything is replaced in it, and must be nothing else. */
@@ -269,19 +273,37 @@ static bool read_main(struct reader *r)
     return reader_file(r, path, 0);
 }
 
+static struct conf_node *begin(struct reader *r, struct conf_reading *out)
+{
+    struct conf_node *root = arena_alloc(out->arena, sizeof(*root));
+    root->name = root->args = root->file = "";
+    *r = (struct reader){ .out = out, .arena = out->arena, .parent = root, .floor = root };
+    return root;
+}
+
+static struct conf_node *end(struct reader *r, struct conf_node *root, bool ok)
+{
+    buf_release(&r->line);
+    return ok && !r->out->error.text ? root : NULL;
+}
+
+struct conf_node *read_bytes(struct conf_reading *out, const char *name, struct span bytes)
+{
+    struct reader r;
+    struct conf_node *root = begin(&r, out);
+    return end(&r, root, read_source(&r, name, bytes));
+}
+
 struct conf_node *conf_read(struct conf_reading *out)
 {
     const struct conf_options *o = out->options;
-    struct reader r = { .out = out, .arena = out->arena };
-    struct conf_node *root = arena_alloc(out->arena, sizeof(*root));
-    root->name = root->args = root->file = "";
+    struct reader r;
+    struct conf_node *root = begin(&r, out);
     out->root = conf_path(out->arena, NULL, o->root ? o->root : ".");
     out->defines = arena_map(out->arena, MAP_EXACT);
-    r.variables = arena_map(out->arena, MAP_NOCASE);
+    out->variables = arena_map(out->arena, MAP_NOCASE);
     for (unsigned i = 0; i < o->n_defines; i++)
         map_set(out->defines, o->defines[i], arena_strdup(out->arena, ""));
-    r.parent = r.floor = root;
-    bool ok = read_commands(&r, o->before, o->n_before) && read_main(&r) && read_commands(&r, o->after, o->n_after);
-    buf_release(&r.line);
-    return ok && !out->error.text ? root : NULL;
+    return end(&r, root,
+               read_commands(&r, o->before, o->n_before) && read_main(&r) && read_commands(&r, o->after, o->n_after));
 }

@@ -24,7 +24,6 @@ struct place_in_file {
 struct reader {
     struct conf_reading *out;
     struct arena *arena;
-    struct map *variables; /* those Defines that have a value: ${NAME} ignores case, <IfDefine> does not */
     struct source *source;
     struct buf line;
     struct conf_node *parent, *last; /* where the next node goes; last: parent's youngest child */
@@ -81,8 +80,10 @@ struct word { /* of the language itself: acts while reading */
     bool (*run)(struct reader *r, const struct word *w, char **argv);
     bool (*test)(struct reader *r, const char *name);
     const char *help;
+    bool local; /* a .htaccess may hold it, as OR_ALL is to httpd */
 };
 const struct word *language_find(const struct reader *r, const char *name);
+bool language_allowed(struct reader *r, const struct word *w, bool *skip);
 bool language_run(struct reader *r, const struct word *w, const char *args);
 /* As the directive's table writes it; the name itself when no module that is present knows it. */
 const char *language_canonical(const struct reader *r, const char *name);

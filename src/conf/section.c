@@ -50,7 +50,8 @@ struct section *conf_open(struct conf_cmd *cmd, enum section_kind kind, const ch
     s->wildcard = !regex && kind != SECTION_IF && glob_has_wildcard(s->pattern);
     s->file = cmd->node->file;
     s->line = cmd->node->line;
-    s->id = l->snapshot->n_sections++;
+    s->id = l->sections.n;
+    s->local = cmd->overrides != NULL;
     s->place = (struct place){ parts_new(cmd->arena, l->place_layouts, l->n_modules), l->n_modules };
     vec_add(cmd->arena, &l->sections, s);
     vec_add(cmd->arena, list_for(cmd, kind), s);

@@ -22,6 +22,7 @@ struct section {
     const struct expr *condition; /* SECTION_IF; NULL for <Else> */
     struct section *otherwise_of; /* <ElseIf>, <Else>: the <If> before it */
     unsigned id;                  /* dense in the snapshot: key of merged combinations */
+    bool local;                   /* of a .htaccess, which may end before the snapshot */
     struct place place;
     struct vec inner; /* Files and If inside; struct section * */
     const char *file;
@@ -89,7 +90,7 @@ struct snapshot {
     unsigned generation;               /* 1, 2, … by order of publication */
     const struct site_choice *choices; /* address sets, the main server's last; snapshot_choose reads them */
     unsigned n_choices;
-    void *runtime; /* serve's per-worker memo of merged places, freed by its arena clean-up */
+    struct loading *loading; /* conf's own: for files that are read while it runs */
 };
 struct snapshot_build {
     struct snapshot *snapshot;
@@ -126,6 +127,24 @@ bool site_is_named(const struct site *s, const char *host); /* its ServerName or
 struct site *site_choose(const struct site_choice *c, const char *host, int port);
 void snapshot_dump_sites(const struct snapshot *s, struct buf *out); /* -S, -t -D DUMP_VHOSTS */
 
+/* ---- local.c: a .htaccess ------------------------------------------------------------------------------------------
+ */
+
+struct conf_overrides;
+struct conf_local {          /* one as it was read; lives as long as its arena, and is used while the snapshot is */
+    struct section *section; /* a <Directory> of its directory; NULL when the file is at fault */
+    const char *fault;       /* Apache's message */
+    struct vec notices;      /* struct conf_notice *: to be logged when it was read */
+};
+/* The file's bytes, read under what it may say; directory ends in "/", file is its name for messages. Touches nothing
+ * of the snapshot and nothing of the file system but what <IfFile> asks; any thread. */
+void conf_read_local(struct conf_local *local, struct arena *a, const struct site *site,
+                     const struct conf_overrides *overrides, const char *directory, const char *file,
+                     struct span bytes);
+/* May AllowOverrideList name it? */
+enum conf_listed { LISTED_UNKNOWN, LISTED_NEVER, LISTED_YES };
+enum conf_listed conf_may_list(const struct conf_cmd *cmd, const char *name);
+
 /* ---- the walk: which sections apply, merged
  * ------------------------------------------------------------------------------ */
 
@@ -144,7 +163,7 @@ static inline const struct section *walk_at(const struct walk *w, unsigned i)
  * a regex, n 0 otherwise. */
 bool section_matches(const struct section *s, struct span text, struct regex_match *m);
 /* Merged places are kept by combination; a memo belongs to one thread. Beyond its bound merges go to the exchange's
- * arena, as all do without a memo. */
+ * arena, as all do without a memo, and those from the first .htaccess on: it may be another one next time. */
 struct place_memo;
 struct place_memo *place_memo_new(const struct snapshot *s);
 void place_memo_free(struct place_memo *m);

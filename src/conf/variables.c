@@ -5,7 +5,7 @@
 
 static const char *lookup(const struct reader *r, const char *name)
 {
-    const char *value = map_get(r->variables, name);
+    const char *value = map_get(r->out->variables, name);
     return value ? value : getenv(name);
 }
 

@@ -178,20 +178,20 @@ int basic_fixup(struct request *r)
 
 static const struct directive rows[] = {
     { "AuthBasicProvider",
-      GUARDS,
+      OR_AUTHCFG,
       ARGS_ITERATE,
       set_provider,
       { SLOT_NONE, PART_PLACE, 0, 0 },
       "specify the auth providers for a directory or location",
       CONF_WORKS,
       WHY_GUARDS },
-    { "AuthBasicAuthoritative", GUARDS, ARGS_FLAG, NULL, PLACE(SLOT_FLAG, authoritative),
+    { "AuthBasicAuthoritative", OR_AUTHCFG, ARGS_FLAG, NULL, PLACE(SLOT_FLAG, authoritative),
       "Set to 'Off' to allow access control to be passed along to lower modules if the UserID is not known to this "
       "module" },
-    { "AuthBasicFake", GUARDS, ARGS_12, set_fake, PLACE(SLOT_CUSTOM, fake_user),
+    { "AuthBasicFake", OR_AUTHCFG, ARGS_12, set_fake, PLACE(SLOT_CUSTOM, fake_user),
       "Fake basic authentication using the given expressions for username and password, 'off' to disable. Password "
       "defaults to 'password' if missing." },
-    { "AuthBasicUseDigestAlgorithm", GUARDS, ARGS_1, set_algorithm, PLACE(SLOT_CUSTOM, md5),
+    { "AuthBasicUseDigestAlgorithm", OR_AUTHCFG, ARGS_1, set_algorithm, PLACE(SLOT_CUSTOM, md5),
       "Set to 'MD5' to use the auth provider's authentication check for digest auth, using a hash of "
       "'user:realm:pass'" },
     { 0 },

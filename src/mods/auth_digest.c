@@ -381,14 +381,15 @@ void digest_fixup(struct request *r)
     }
 
 static const struct directive rows[] = {
-    { "AuthDigestProvider", GUARDS, ARGS_ITERATE, set_provider, PART,
+    { "AuthDigestProvider", OR_AUTHCFG, ARGS_ITERATE, set_provider, PART,
       "specify the auth providers for a directory or location", CONF_WORKS, WHY_GUARDS },
-    { "AuthDigestQop", GUARDS, ARGS_ITERATE, set_qop, PART, "A list of quality-of-protection options" },
-    { "AuthDigestNonceLifetime", GUARDS, ARGS_1, set_lifetime, PART, "Maximum lifetime of the server nonce (seconds)" },
-    { "AuthDigestNcCheck", GUARDS, ARGS_FLAG, set_count, PART,
+    { "AuthDigestQop", OR_AUTHCFG, ARGS_ITERATE, set_qop, PART, "A list of quality-of-protection options" },
+    { "AuthDigestNonceLifetime", OR_AUTHCFG, ARGS_1, set_lifetime, PART,
+      "Maximum lifetime of the server nonce (seconds)" },
+    { "AuthDigestNcCheck", OR_AUTHCFG, ARGS_FLAG, set_count, PART,
       "Whether or not to check the nonce-count sent by the client" },
-    { "AuthDigestAlgorithm", GUARDS, ARGS_1, set_algorithm, PART, "The algorithm used for the hash calculation" },
-    { "AuthDigestDomain", GUARDS, ARGS_ITERATE, set_domain, PART,
+    { "AuthDigestAlgorithm", OR_AUTHCFG, ARGS_1, set_algorithm, PART, "The algorithm used for the hash calculation" },
+    { "AuthDigestDomain", OR_AUTHCFG, ARGS_ITERATE, set_domain, PART,
       "A list of URI's which belong to the same protection space as the current URI" },
     { "AuthDigestShmemSize",
       IN_SITES,

@@ -174,9 +174,9 @@ const char *authn_check_provider(struct conf_cmd *cmd, const char *name)
 }
 
 static const struct directive rows[] = {
-    { "AuthType", GUARDS, ARGS_1, set_type, PLACE_SLOT(SLOT_CUSTOM, struct authn_place, type),
+    { "AuthType", OR_AUTHCFG, ARGS_1, set_type, PLACE_SLOT(SLOT_CUSTOM, struct authn_place, type),
       "an HTTP authorization type (e.g., \"Basic\")" },
-    { "AuthName", GUARDS, ARGS_1, set_name, PLACE_SLOT(SLOT_CUSTOM, struct authn_place, name),
+    { "AuthName", OR_AUTHCFG, ARGS_1, set_name, PLACE_SLOT(SLOT_CUSTOM, struct authn_place, name),
       "the authentication realm (e.g. \"Members Only\")" },
     REFUSED_SECTION("<AuthnProviderAlias", IN_SITES, WHY_GUARDS),
     { 0 },

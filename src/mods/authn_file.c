@@ -46,7 +46,7 @@ enum authn_result authn_file_digest(struct request *r, const char *user, const c
 }
 
 static const struct directive rows[] = {
-    { "AuthUserFile", GUARDS, ARGS_1, NULL, PLACE_SLOT(SLOT_PATH, struct authn_file_place, path),
+    { "AuthUserFile", OR_AUTHCFG, ARGS_1, NULL, PLACE_SLOT(SLOT_PATH, struct authn_file_place, path),
       "text file containing user IDs and passwords" },
     { 0 },
 };

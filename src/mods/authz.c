@@ -135,7 +135,7 @@ static const char *close_container(struct conf_cmd *cmd, struct authz_rule *rule
 
     if (!rule->first)
         return conf_fault(cmd, "%s directive contains no authorization directives", label);
-    if (only_negative(rule))
+    if (only_negative(rule) && !cmd->overrides) /* httpd looks for it once all is read: in a .htaccess it never does */
         return conf_fault(cmd, "AH01624: %s directive contains only negative authorization directives", label);
     parent = container_of(cmd);
     if (rule->negate && parent->logic == LOGIC_OR)
@@ -224,22 +224,22 @@ static void merge_place(struct arena *a, void *merged, const void *base, const v
     }
 
 static const struct directive rows[] = {
-    { "Require", GUARDS, ARGS_RAW, set_require, NO_SLOT,
+    { "Require", OR_AUTHCFG, ARGS_RAW, set_require, NO_SLOT,
       "specifies authorization directives which one must pass (or not) for a request to suceeed", CONF_WORKS,
       WHY_GUARDS },
-    { "<RequireAll", GUARDS, ARGS_SECTION, set_all, NO_SLOT,
+    { "<RequireAll", OR_AUTHCFG, ARGS_SECTION, set_all, NO_SLOT,
       "container for grouping authorization directives of which none must fail and at least one must pass for a "
       "request to"
       " succeed" },
-    { "<RequireAny", GUARDS, ARGS_SECTION, set_any, NO_SLOT,
+    { "<RequireAny", OR_AUTHCFG, ARGS_SECTION, set_any, NO_SLOT,
       "container for grouping authorization directives of which one must pass for a request to succeed" },
-    { "<RequireNone", GUARDS, ARGS_SECTION, set_none, NO_SLOT,
+    { "<RequireNone", OR_AUTHCFG, ARGS_SECTION, set_none, NO_SLOT,
       "container for grouping authorization directives of which none must pass for a request to succeed" },
-    { "AuthMerging", GUARDS, ARGS_1, set_merging, PLACE(SLOT_CUSTOM, merging),
+    { "AuthMerging", OR_AUTHCFG, ARGS_1, set_merging, PLACE(SLOT_CUSTOM, merging),
       "controls how a <Directory>, <Location>, or similar directive's authorization directives are combined with those "
       "of"
       " its predecessor" },
-    { "AuthzSendForbiddenOnFailure", GUARDS, ARGS_FLAG, NULL, PLACE(SLOT_FLAG, forbidden_on_failure),
+    { "AuthzSendForbiddenOnFailure", OR_AUTHCFG, ARGS_FLAG, NULL, PLACE(SLOT_FLAG, forbidden_on_failure),
       "Controls if an authorization failure should result in a '403 FORBIDDEN' response instead of the HTTP-conforming"
       " '401 UNAUTHORIZED'" },
     REFUSED_SECTION("<AuthzProviderAlias", IN_SITES, WHY_GUARDS),

@@ -113,7 +113,7 @@ const struct authz_provider authz_user_providers[] = {
 };
 
 static const struct directive rows[] = {
-    { "AuthGroupFile", GUARDS, ARGS_1, NULL, PLACE_SLOT(SLOT_PATH, struct groupfile_place, path),
+    { "AuthGroupFile", OR_AUTHCFG, ARGS_1, NULL, PLACE_SLOT(SLOT_PATH, struct groupfile_place, path),
       "text file containing group names and member user IDs" },
     { 0 },
 };

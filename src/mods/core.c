@@ -1,5 +1,5 @@
 /* The core's settings: defaults, merging and what is worked out once all is read. httpd's core.c and http_core.c. */
-#include "core.h"
+#include "htaccess.h"
 
 #include <limits.h>
 #include <stdlib.h>
@@ -55,7 +55,8 @@ static void set_place_defaults(void *place)
         .canonical_name = CANONICAL_OFF,
         .signature = SIGNATURE_OFF,
         .options = { .bits = OPTION_FOLLOW },
-        .override = 1,
+        .override = OVERRIDE_NOT_WRITTEN,
+        .override_options = OPTION_ALL | OPTION_OWNER | OPTION_VIEWS,
         .sendfile = 1,
         .max_ranges = 200,
         .max_overlaps = 20,
@@ -106,6 +107,7 @@ static void place_files(struct snapshot *s)
         vec_add(s->arena, &main->access_names, arena_strdup(s->arena, ".htaccess"));
     if (!main->document_root)
         main->document_root = "/var/www/html"; /* as Debian builds httpd */
+    main->htaccess = htaccess_cache_new(s->arena);
 }
 
 static void inherit_from_main(struct site *site, const struct core_site *main)

@@ -83,6 +83,8 @@ const char *core_set_options(struct conf_cmd *cmd, void *settings, int argc, cha
             return fault;
         if (!core_find_word(option_words, COUNT_OF(option_words), word, &bits))
             return conf_fault(cmd, "Illegal option %s", word);
+        if (cmd->overrides && (unsigned)bits & ~cmd->overrides->options)
+            return conf_fault(cmd, "Option %s not allowed here", word);
         alone |= bits == 0 || bits == OPTION_ALL;
         set_option(o, action, bits);
         note_views(cmd, action, bits);
@@ -91,7 +93,7 @@ const char *core_set_options(struct conf_cmd *cmd, void *settings, int argc, cha
     return NULL;
 }
 
-/* ---- files of settings: whether one may lie there is all that counts in this version ---- */
+/* ---- what a .htaccess may say ---- */
 
 static void warn_useless(struct conf_cmd *cmd)
 {
@@ -105,23 +107,49 @@ static void warn_useless(struct conf_cmd *cmd)
                   cmd->node->line);
 }
 
-/* Options=Indexes,MultiViews: each word is to be an option. */
-static const char *check_options(struct conf_cmd *cmd, const char *list)
+/* Options, or Options=Indexes,FollowSymLinks: which of them. An empty list leaves what was. */
+static const char *read_allowed_options(struct conf_cmd *cmd, const char *list, int *allowed)
 {
-    char *copy = arena_strdup(cmd->arena, list), *rest = copy, *word;
-    int bits;
+    char *copy = arena_strdup(cmd->arena, list ? list : "All"), *rest = copy, *word;
+    int bits, all = 0;
 
     while ((word = strsep(&rest, ",")))
         if (*word && !core_find_word(option_words, COUNT_OF(option_words), word, &bits))
             return conf_fault(cmd, "Illegal option %s", word);
+        else if (*word)
+            all |= bits;
+    if (!list || list[strspn(list, ",")])
+        *allowed = all;
+    return NULL;
+}
+
+static const char *read_nonfatal(struct conf_cmd *cmd, const char *what, int *override)
+{
+    static const struct core_word words[] = { { "Override", OVERRIDE_SKIPS_FORBIDDEN },
+                                              { "Unknown", OVERRIDE_SKIPS_UNKNOWN },
+                                              { "All", OVERRIDE_SKIPS_FORBIDDEN | OVERRIDE_SKIPS_UNKNOWN } };
+    int bits = 0;
+
+    if (!what)
+        return conf_fault(cmd, "=Override, =Unknown or =All expected after Nonfatal");
+    core_find_word(words, COUNT_OF(words), what, &bits);
+    *override |= bits;
     return NULL;
 }
 
 const char *core_set_override(struct conf_cmd *cmd, void *settings, int argc, char **argv)
 {
-    static const struct core_word words[] = { { "Limit", 1 },      { "Options", 1 }, { "FileInfo", 1 },
-                                              { "AuthConfig", 1 }, { "Indexes", 1 }, { "Nonfatal", 0 },
-                                              { "None", 0 },       { "All", 1 } };
+    enum { NONFATAL = -1, NONE = 0 };
+    static const struct core_word words[] = {
+        { "Limit", OVERRIDE_LIMIT },
+        { "Options", OVERRIDE_OPTIONS },
+        { "FileInfo", OVERRIDE_FILEINFO },
+        { "AuthConfig", OVERRIDE_AUTHCFG },
+        { "Indexes", OVERRIDE_INDEXES },
+        { "Nonfatal", NONFATAL },
+        { "None", NONE },
+        { "All", IN_HTACCESS },
+    };
     struct core_place *place = settings;
     const char *rest = argv[0];
     char *word;
@@ -137,13 +165,14 @@ const char *core_set_override(struct conf_cmd *cmd, void *settings, int argc, ch
             *equals++ = '\0';
         if (!core_find_word(words, COUNT_OF(words), word, &value))
             return conf_fault(cmd, "Illegal override option %s", word);
-        if (!equals && strcasecmp(word, "Nonfatal") == 0)
-            return conf_fault(cmd, "=Override, =Unknown or =All expected after %s", word);
-        if (equals && strcasecmp(word, "Options") == 0)
-            fault = check_options(cmd, equals);
+        if (value == OVERRIDE_OPTIONS)
+            fault = read_allowed_options(cmd, equals, &place->override_options);
+        if (value == NONFATAL)
+            fault = read_nonfatal(cmd, equals, &place->override);
+        else
+            place->override = value == NONE || value == IN_HTACCESS ? value : place->override | value;
         if (fault)
             return fault;
-        place->override = strcasecmp(word, "None") == 0 ? 0 : place->override | value;
     }
     return NULL;
 }
@@ -151,14 +180,29 @@ const char *core_set_override(struct conf_cmd *cmd, void *settings, int argc, ch
 const char *core_set_override_list(struct conf_cmd *cmd, void *settings, int argc, char **argv)
 {
     struct core_place *place = settings;
+    struct vec *names = arena_alloc(cmd->arena, sizeof(*names));
 
     warn_useless(cmd);
-    place->override_list = 0;
-    for (int i = 0; i < argc; i++)
-        if (strcasecmp(argv[i], "None") != 0)
-            place->override_list = 1;
-        else if (argc != 1)
-            return "'None' not allowed with other directives in AllowOverrideList";
+    place->override_names = names;
+    for (int i = 0; i < argc; i++) {
+        if (strcasecmp(argv[i], "None") == 0) {
+            if (argc != 1)
+                return "'None' not allowed with other directives in AllowOverrideList";
+            return NULL;
+        }
+        switch (conf_may_list(cmd, argv[i])) {
+        case LISTED_YES: vec_add(cmd->arena, names, argv[i]); break;
+        case LISTED_NEVER:
+            conf_note(cmd, LEVEL_WARN, LOG_CORE, 2304,
+                      "Discarding directive `%s' not allowed in AllowOverrideList at %s:%d", argv[i], cmd->node->file,
+                      cmd->node->line);
+            break;
+        default:
+            conf_note(cmd, LEVEL_WARN, LOG_CORE, 116,
+                      "Discarding unrecognized directive `%s' in AllowOverrideList at %s:%d", argv[i], cmd->node->file,
+                      cmd->node->line);
+        }
+    }
     return NULL;
 }
 

@@ -81,19 +81,43 @@ static void walk_files(struct request *r, struct walk *w, struct span file)
     }
 }
 
+static unsigned depth_of(const struct section *s)
+{
+    unsigned n = 0;
+
+    for (const char *p = s->pattern; *p; p++)
+        n += *p == '/';
+    return n;
+}
+
+/* A .htaccess comes after the sections of its directory and before those of the ones within. */
+static void walk_locals(struct request *r, struct walk *w, unsigned *next, const struct section *before)
+{
+    for (; *next < r->locals.n; (*next)++) {
+        const struct section *local = r->locals.items[*next];
+        if (before && !before->regex && depth_of(before) <= depth_of(local))
+            return;
+        walk_add(r->arena, w, local);
+    }
+}
+
 /* A directory is matched with its slash at the end, a pattern sees the name as it was asked for. */
 static void walk_directories(struct request *r, struct walk *w)
 {
     const struct vec *all = &r->site->directories;
     struct span file = span_of(r->filename), directory = file;
+    unsigned local = 0;
 
     if (r->file.kind == RESOURCE_DIRECTORY && file.p[file.n - 1] != '/')
         directory = span_of(arena_concat(r->arena, r->filename, "/", NULL));
     for (unsigned i = 0; i < all->n; i++) {
         const struct section *s = all->items[i];
-        if (matches(r, s, s->regex ? file : directory))
-            walk_add(r->arena, w, s);
+        if (!matches(r, s, s->regex ? file : directory))
+            continue;
+        walk_locals(r, w, &local, s);
+        walk_add(r->arena, w, s);
     }
+    walk_locals(r, w, &local, NULL);
 }
 
 static void walk_target(struct request *r, struct walk *w)

@@ -273,12 +273,12 @@ static const char *finish(struct snapshot_build *b)
 #define PLACE(kind, field) PLACE_SLOT(kind, struct dir_place, field)
 
 static const struct directive rows[] = {
-    { "DirectoryCheckHandler", ANYWHERE, ARGS_FLAG, NULL, PLACE(SLOT_FLAG, check_handler), "On or Off" },
-    { "DirectoryIndex", ANYWHERE, ARGS_RAW, set_index, PLACE(SLOT_CUSTOM, names), "a list of file names" },
-    { "DirectoryIndexRedirect", ANYWHERE, ARGS_1, set_redirect, PLACE(SLOT_CUSTOM, redirect),
+    { "DirectoryCheckHandler", OR_INDEXES, ARGS_FLAG, NULL, PLACE(SLOT_FLAG, check_handler), "On or Off" },
+    { "DirectoryIndex", OR_INDEXES, ARGS_RAW, set_index, PLACE(SLOT_CUSTOM, names), "a list of file names" },
+    { "DirectoryIndexRedirect", OR_INDEXES, ARGS_1, set_redirect, PLACE(SLOT_CUSTOM, redirect),
       "On, Off, or a 3xx status code." },
-    { "DirectorySlash", ANYWHERE, ARGS_FLAG, NULL, PLACE(SLOT_FLAG, slash), "On or Off" },
-    { "FallbackResource", ANYWHERE, ARGS_1, NULL, PLACE(SLOT_STRING, fallback), "Set a default handler" },
+    { "DirectorySlash", OR_INDEXES, ARGS_FLAG, NULL, PLACE(SLOT_FLAG, slash), "On or Off" },
+    { "FallbackResource", OR_INDEXES, ARGS_1, NULL, PLACE(SLOT_STRING, fallback), "Set a default handler" },
     { 0 },
 };
 

@@ -92,11 +92,11 @@ static void merge_place(struct arena *a, void *merged, const void *base, const v
 }
 
 static const struct directive env_directives[] = {
-    { "SetEnv", ANYWHERE, ARGS_12, set_env, PLACE_SLOT(SLOT_CUSTOM, struct env_place, set),
+    { "SetEnv", OR_FILEINFO, ARGS_12, set_env, PLACE_SLOT(SLOT_CUSTOM, struct env_place, set),
       "an environment variable name and optional value to pass to CGI.", CONF_WORKS, NULL },
-    { "PassEnv", ANYWHERE, ARGS_ITERATE, pass_env, PLACE_SLOT(SLOT_CUSTOM, struct env_place, set),
+    { "PassEnv", OR_FILEINFO, ARGS_ITERATE, pass_env, PLACE_SLOT(SLOT_CUSTOM, struct env_place, set),
       "a list of environment variables to pass to CGI.", CONF_WORKS, NULL },
-    { "UnsetEnv", ANYWHERE, ARGS_ITERATE, unset_env, PLACE_SLOT(SLOT_CUSTOM, struct env_place, unset),
+    { "UnsetEnv", OR_FILEINFO, ARGS_ITERATE, unset_env, PLACE_SLOT(SLOT_CUSTOM, struct env_place, unset),
       "a list of variables to remove from the CGI environment.", CONF_WORKS, NULL },
     { 0 },
 };

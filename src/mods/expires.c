@@ -1,5 +1,6 @@
 /* mod_expires: Expires and Cache-Control by type of content. httpd: mod_expires.c (check_code, expires_filter). */
 #include "mods.h"
+#include "names.h"
 
 #include <ctype.h>
 #include <limits.h>
@@ -169,13 +170,12 @@ void expires_edit(struct request *r)
 }
 
 #define PLACE(kind, field) PLACE_SLOT(kind, struct expires_place, field)
-#define WHERE              (IN_ANY | IN_LIMIT | IN_HTACCESS)
 
 static const struct directive rows[] = {
-    { "ExpiresActive", WHERE, ARGS_FLAG, NULL, PLACE(SLOT_FLAG, active), "Limited to 'on' or 'off'" },
-    { "ExpiresByType", WHERE, ARGS_2, set_by_type, PLACE(SLOT_LIST, by_type),
+    { "ExpiresActive", OR_INDEXES, ARGS_FLAG, NULL, PLACE(SLOT_FLAG, active), "Limited to 'on' or 'off'" },
+    { "ExpiresByType", OR_INDEXES, ARGS_2, set_by_type, PLACE(SLOT_LIST, by_type),
       "a MIME type followed by an expiry date code" },
-    { "ExpiresDefault", WHERE, ARGS_1, set_default, PLACE(SLOT_CUSTOM, by_default), "an expiry date code" },
+    { "ExpiresDefault", OR_INDEXES, ARGS_1, set_default, PLACE(SLOT_CUSTOM, by_default), "an expiry date code" },
     { 0 },
 };
 

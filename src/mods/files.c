@@ -1,10 +1,9 @@
 /* From a path to a file: httpd's core.c (ap_core_translate) and request.c (ap_directory_walk, resolve_symlink). Each
  * directory on the way is looked at under the Options that hold there, so that no link leads out unseen. */
-#include "core.h"
+#include "htaccess.h"
 
 #include <errno.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 /* What has been decoded and normalised holds no such segment: one here comes of a module's own doing. */
 bool files_climb(const char *path)
@@ -38,7 +37,7 @@ struct way {
     struct resource whole; /* what lies at its end: no need to look at each directory when links may be followed */
     unsigned sections, depth;
     struct core_options options;
-    int override, override_list;
+    struct override override;
     struct resource at; /* what path[0..n) is */
 };
 
@@ -69,10 +68,12 @@ static void add_place(struct way *w, const struct place *place)
     const struct core_place *over = core_place_of(place);
 
     core_merge_options(&w->options, &over->options);
-    if (part_has(over, &over->override))
-        w->override = over->override;
-    if (part_has(over, &over->override_list))
-        w->override_list = over->override_list;
+    if (part_has(over, &over->override)) {
+        w->override.classes = over->override;
+        w->override.options = over->override_options;
+    }
+    if (over->override_names)
+        w->override.names = over->override_names;
 }
 
 /* <Directory> sections of this directory; those of longer names and patterns come later, as they are sorted. */
@@ -89,32 +90,26 @@ static void add_sections(struct way *w, struct span name)
     }
 }
 
-/* A file of settings in this directory is to be read there, and this version does not: rather no answer than one that
- * leaves out what protects. One without a byte says nothing. */
-static int check_settings(struct way *w, struct span directory)
+/* The file of settings in this directory, after its sections. */
+static int read_settings(struct way *w, struct span directory)
 {
-    const struct vec *names = &core_site_of(w->r->site)->access_names;
-    struct stat st;
+    struct request *r = w->r;
+    const struct section *section;
+    int status;
 
-    for (unsigned i = 0; i < names->n; i++) {
-        const char *file = arena_concat(w->r->arena, arena_span(w->r->arena, directory), names->items[i], NULL);
-        if (stat(file, &st) == 0 && S_ISREG(st.st_mode) && access(file, R_OK) == 0) {
-            if (!st.st_size)
-                return 0;
-            REQUEST_LOG(w->r, LOG_CORE, LEVEL_ALERT, 0,
-                        "%s: this version does not read such files; with AllowOverride None it is left out / "
-                        "この版はこのファイルを読めません（AllowOverride None で対象外になります）",
-                        file);
-            return 500;
-        }
-        if (errno == ENOENT || errno == ENOTDIR)
-            continue;
-        REQUEST_LOG_OS(w->r, LOG_CORE, LEVEL_CRIT, 529, errno,
-                       "%s pcfg_openfile: unable to check htaccess file, ensure it is readable and that '%s' is "
-                       "executable",
-                       file, arena_span(w->r->arena, directory));
-        return 403;
+    if (!w->override.classes && !(w->override.names && w->override.names->n))
+        return 0;
+    status = htaccess_find(r, &w->override, arena_span(r->arena, directory), &section);
+    if (status || !section)
+        return status;
+    if (r->locals.n == HTACCESS_DEPTH_MOST) {
+        REQUEST_LOG(r, LOG_CORE, LEVEL_ALERT, 0,
+                    "%s: more than %d such files lie on the way to one file / 1 つのファイルに対する数の上限は %d です",
+                    section->file, HTACCESS_DEPTH_MOST, HTACCESS_DEPTH_MOST);
+        return 500;
     }
+    core_merge_options(&w->options, &core_place_of(&section->place)->options);
+    vec_add(r->arena, &r->locals, (void *)(uintptr_t)section);
     return 0;
 }
 
@@ -123,13 +118,12 @@ static int enter(struct way *w)
 {
     bool ends = !w->path[w->n];
     struct span name = { w->path, w->n + 1 };
-    int status = 0;
+    int status;
 
     w->path[w->n] = '/';
     w->depth++;
     add_sections(w, name);
-    if (w->override || w->override_list)
-        status = check_settings(w, name);
+    status = read_settings(w, name);
     if (ends)
         w->path[w->n] = '\0';
     return status;
@@ -220,9 +214,9 @@ static void look_ahead(struct way *w)
 int files_map(struct request *r)
 {
     const struct core_place *site = core_place_of(&r->site->place);
-    struct way w = {
-        .r = r, .options = site->options, .override = site->override, .override_list = site->override_list
-    };
+    struct way w = { .r = r,
+                     .options = site->options,
+                     .override = { site->override, site->override_options, site->override_names } };
     const char *path = r->filename ? conf_path(r->arena, "/", r->filename) : NULL;
     int status;
 
@@ -234,8 +228,11 @@ int files_map(struct request *r)
     }
     w.path = arena_alloc(r->arena, strlen(path) + 2);
     memcpy(w.path, path, strlen(path));
+    r->locals = (struct vec){ 0 };
     look_ahead(&w);
     status = go(&w);
+    if (status == FILES_AWAY)
+        return status;
     r->filename = arena_strndup(r->arena, w.path, w.n);
     r->path_info = arena_strdup(r->arena, w.path + w.n);
     r->file = w.whole.kind != RESOURCE_NONE ? w.whole : w.at;

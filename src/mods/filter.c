@@ -2,6 +2,7 @@
  * (filter_insert, filter_lookup), as far as SUBSTITUTE, DEFLATE and BROTLI_COMPRESS are what they provide. */
 #include "compress.h"
 #include "core.h"
+#include "names.h"
 
 #include <stdlib.h>
 #include <strings.h>
@@ -419,18 +420,17 @@ struct coder *filter_choose(struct request *r, uint64_t body)
     {                                                                                                                  \
         SLOT_NONE, PART_PLACE, 0, 0                                                                                    \
     }
-#define WHERE (IN_ANY | IN_LIMIT | IN_HTACCESS)
 
 static const struct directive rows[] = {
-    { "FilterDeclare", WHERE, ARGS_12, set_declare, NO_SLOT, "filter-name [filter-type]" },
-    { "FilterProvider", WHERE, ARGS_3, set_provider, NO_SLOT, "filter-name provider-name match-expression" },
-    { "FilterChain", WHERE, ARGS_ITERATE, set_chain, PLACE_SLOT(SLOT_CUSTOM, struct filter_place, chain),
+    { "FilterDeclare", OR_OPTIONS, ARGS_12, set_declare, NO_SLOT, "filter-name [filter-type]" },
+    { "FilterProvider", OR_OPTIONS, ARGS_3, set_provider, NO_SLOT, "filter-name provider-name match-expression" },
+    { "FilterChain", OR_OPTIONS, ARGS_ITERATE, set_chain, PLACE_SLOT(SLOT_CUSTOM, struct filter_place, chain),
       "list of filter names with optional [+-=!@]" },
     { "FilterTrace", IN_ANY, ARGS_2, check_trace, NO_SLOT, "filter-name debug-level", CONF_NO_EFFECT,
       "filters are not traced / フィルターの追跡はしません" },
-    { "AddOutputFilterByType", WHERE, ARGS_LIST, set_by_type, NO_SLOT,
+    { "AddOutputFilterByType", OR_FILEINFO, ARGS_LIST, set_by_type, NO_SLOT,
       "output filter name followed by one or more content-types" },
-    { "FilterProtocol", WHERE, ARGS_23, set_protocol, NO_SLOT, "filter-name [provider-name] protocol-args" },
+    { "FilterProtocol", OR_OPTIONS, ARGS_23, set_protocol, NO_SLOT, "filter-name [provider-name] protocol-args" },
     { 0 },
 };
 

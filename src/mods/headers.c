@@ -172,9 +172,9 @@ static const char *set_request_header(struct conf_cmd *cmd, void *settings, int 
 }
 
 static const struct directive rows[] = {
-    { "Header", ANYWHERE, ARGS_RAW, set_header, PLACE_SLOT(SLOT_LIST, struct headers_place, rules),
+    { "Header", OR_FILEINFO, ARGS_RAW, set_header, PLACE_SLOT(SLOT_LIST, struct headers_place, rules),
       "an optional condition, an action, header and value followed by optional env clause", CONF_WORKS, NULL },
-    { "RequestHeader", ANYWHERE, ARGS_RAW, set_request_header, PLACE_SLOT(SLOT_LIST, struct headers_place, rules),
+    { "RequestHeader", OR_FILEINFO, ARGS_RAW, set_request_header, PLACE_SLOT(SLOT_LIST, struct headers_place, rules),
       "an action, header and value followed by optional env clause", CONF_WORKS, NULL },
     { 0 },
 };

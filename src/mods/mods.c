@@ -22,13 +22,13 @@ static const struct directive so_directives[] = {
     { 0 },
 };
 static const struct directive logio_directives[] = {
-    INERT("LogIOTrackTTFB", ANYWHERE, ARGS_FLAG, "Set to 'ON' to enable tracking time to first byte", WHY_ALWAYS),
+    INERT("LogIOTrackTTFB", OR_ALL, ARGS_FLAG, "Set to 'ON' to enable tracking time to first byte", WHY_ALWAYS),
     { 0 },
 };
 /* The rest of mod_macro is the language's own words, which conf reads. */
 static const struct directive macro_directives[] = {
-    INERT("MacroIgnoreEmptyArgs", ANYWHERE, ARGS_RAW, "Globally ignore warnings about empty arguments.", WHY_WARNINGS),
-    INERT("MacroIgnoreBadNesting", ANYWHERE, ARGS_RAW, "Globally ignore warnings about bad nesting.", WHY_WARNINGS),
+    INERT("MacroIgnoreEmptyArgs", OR_ALL, ARGS_RAW, "Globally ignore warnings about empty arguments.", WHY_WARNINGS),
+    INERT("MacroIgnoreBadNesting", OR_ALL, ARGS_RAW, "Globally ignore warnings about bad nesting.", WHY_WARNINGS),
     { 0 },
 };
 

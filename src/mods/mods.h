@@ -13,7 +13,9 @@ extern const struct module *const all_modules[]; /* mods.c, NULL-terminated */
 /* translate_name, when nothing else took it: r->filename below DocumentRoot. 0, 400 or 403. */
 int files_translate(struct request *r);
 /* ap_directory_walk: goes down r->filename, link by link as Options allow, until a file, a missing name or the end;
- * sets r->filename, r->path_info and r->file. 0, 403, or 500 where a .htaccess lies that would have to be read. */
+ * sets r->filename, r->path_info, r->file and r->locals. 0; 403; 500 where a .htaccess is at fault; or FILES_AWAY, with
+ * nothing set: one must be read first, off the loop. */
+#define FILES_AWAY (-1)
 int files_map(struct request *r);
 /* default_handler: the file opened and r->out filled in for it, r->status 200, or 304 or 412 and then *fd is -1. Or a
  * status to answer with instead. */
@@ -151,6 +153,7 @@ vars_fn *vars_find(const char *name);
 vars_fn *vars_find_function(const char *name);
 /* An expression of a line: EXPR_… flags; NULL and *fault (ap_expr_parse_cmd). */
 const struct expr *vars_compile(struct conf_cmd *cmd, const char *text, unsigned flags, const char **fault);
+unsigned vars_restriction(const struct conf_cmd *cmd); /* EXPR_RESTRICTED in a .htaccess: no files are read */
 /* 1, 0, or -1 and *fault, which is in the log then. A condition's fields of the request go into the answer's Vary. m:
  * the captures of its last match; may be NULL. */
 int vars_holds(const struct request *r, const struct expr *e, struct regex_match *m, const char **fault); /* no Vary */

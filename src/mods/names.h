@@ -4,9 +4,14 @@
 
 #include "conf.h"
 
-/* httpd's OR_FILEINFO, OR_OPTIONS, OR_INDEXES stand anywhere; OR_AUTHCFG and OR_LIMIT only inside sections. */
-#define ANYWHERE (IN_ANY | IN_LIMIT | IN_HTACCESS)
-#define GUARDS   (IN_PLACES | IN_LIMIT | IN_HTACCESS)
+/* httpd's names: which classes of AllowOverride let a directive into a .htaccess. All stand anywhere else too, but
+ * OR_AUTHCFG and OR_LIMIT only inside sections. */
+#define OR_ALL      (IN_ANY | IN_LIMIT | IN_HTACCESS)
+#define OR_FILEINFO (IN_ANY | IN_LIMIT | OVERRIDE_FILEINFO)
+#define OR_INDEXES  (IN_ANY | IN_LIMIT | OVERRIDE_INDEXES)
+#define OR_OPTIONS  (IN_ANY | IN_LIMIT | OVERRIDE_OPTIONS)
+#define OR_AUTHCFG  (IN_PLACES | IN_LIMIT | OVERRIDE_AUTHCFG)
+#define OR_LIMIT    (IN_PLACES | IN_LIMIT | OVERRIDE_LIMIT)
 
 #define INERT(name, where, args, help, why)                                                                            \
     {                                                                                                                  \
@@ -24,7 +29,7 @@
 /* Rows that act: Apache's own fault for what went away, and switches of which only Off is what happens anyway. */
 #define GONE(name, text)                                                                                               \
     {                                                                                                                  \
-        name, ANYWHERE, ARGS_RAW, names_set_gone, { 0 }, text, CONF_WORKS, NULL                                        \
+        name, OR_ALL, ARGS_RAW, names_set_gone, { 0 }, text, CONF_WORKS, NULL                                        \
     }
 #define OFF_ONLY(name, where, args, help, why)                                                                         \
     {                                                                                                                  \

@@ -179,6 +179,7 @@ static struct request *begin_look(const struct request *r)
     sub->filename = sub->path_info = sub->handler = sub->redirect = NULL;
     sub->rewrite_ended = false;
     sub->file = (struct resource){ 0 };
+    sub->locals = (struct vec){ 0 };
     sub->env = sub->notes = sub->out = sub->err_out = (struct http_fields){ 0 };
     sub->head.method = SPAN("GET");
     http_fields_copy(r->arena, &sub->env, &r->env);

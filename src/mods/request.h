@@ -44,6 +44,8 @@ struct request {
     const char *path_info;    /* r->path_info: what is left of filename behind a file or a missing name; NULL before */
     const char *context_prefix, *context_root; /* %{CONTEXT_…}: what an Alias mapped from and to; NULL: DocumentRoot */
     struct resource file;                      /* what is there, once files_map has looked */
+    struct vec locals;                         /* struct section *: of the .htaccess files on the way, by files_map */
+    const struct htaccess_known *htaccess;     /* which files of that kind were asked for */
     const char *hostname;                      /* of Host or the absolute form, lower case; NULL when none */
     int host_port;                             /* written in Host; 0 */
     struct http_fields env, notes;

@@ -130,15 +130,15 @@ static const char *set_base(struct conf_cmd *cmd, void *settings, int argc, char
 }
 
 static const struct directive rewrite_directives[] = {
-    { "RewriteEngine", ANYWHERE, ARGS_FLAG, set_engine, PLACE_SLOT(SLOT_CUSTOM, struct rewrite_place, enabled),
+    { "RewriteEngine", OR_FILEINFO, ARGS_FLAG, set_engine, PLACE_SLOT(SLOT_CUSTOM, struct rewrite_place, enabled),
       "On or Off to enable or disable (default) the whole rewriting engine", CONF_WORKS, NULL },
-    { "RewriteOptions", ANYWHERE, ARGS_ITERATE, set_options, PLACE_SLOT(SLOT_CUSTOM, struct rewrite_place, options),
+    { "RewriteOptions", OR_FILEINFO, ARGS_ITERATE, set_options, PLACE_SLOT(SLOT_CUSTOM, struct rewrite_place, options),
       "List of option strings to set", CONF_WORKS, NULL },
-    { "RewriteBase", ANYWHERE, ARGS_1, set_base, PLACE_SLOT(SLOT_CUSTOM, struct rewrite_place, base),
+    { "RewriteBase", OR_FILEINFO, ARGS_1, set_base, PLACE_SLOT(SLOT_CUSTOM, struct rewrite_place, base),
       "the base URL of the per-directory context", CONF_WORKS, NULL },
-    { "RewriteCond", ANYWHERE, ARGS_RAW, rewrite_set_cond, PLACE_SLOT(SLOT_CUSTOM, struct rewrite_place, list),
+    { "RewriteCond", OR_FILEINFO, ARGS_RAW, rewrite_set_cond, PLACE_SLOT(SLOT_CUSTOM, struct rewrite_place, list),
       "an input string and a to be applied regexp-pattern", CONF_WORKS, NULL },
-    { "RewriteRule", ANYWHERE, ARGS_RAW, rewrite_set_rule, PLACE_SLOT(SLOT_CUSTOM, struct rewrite_place, list),
+    { "RewriteRule", OR_FILEINFO, ARGS_RAW, rewrite_set_rule, PLACE_SLOT(SLOT_CUSTOM, struct rewrite_place, list),
       "an URL-applied regexp-pattern and a substitution URL", CONF_WORKS, NULL },
     { "RewriteMap", IN_SITES, ARGS_23, rewrite_set_map, SITE_SLOT(SLOT_CUSTOM, struct rewrite_site, maps),
       "a mapname and a filename and options", CONF_WORKS, NULL },

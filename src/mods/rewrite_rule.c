@@ -319,7 +319,8 @@ static const char *compile_cond(struct conf_cmd *cmd, struct rewrite_cond *c)
         c->no_case = false;
     }
     if (c->test == TEST_EXPR && !(c->expr = vars_compile(cmd, c->pattern, 0, &error)))
-        return conf_fault(cmd, "RewriteCond: cannot compile expression \"%s\" %s", c->pattern, error);
+        return conf_fault(cmd, "RewriteCond: cannot compile expression %s\"%s\" %s",
+                          cmd->overrides ? "in htaccess context " : "", c->pattern, error);
     if (c->test == TEST_REGEX &&
         !(c->regex = regex_compile(cmd->arena, c->pattern, REGEX_DEFAULT | (c->no_case ? REGEX_NOCASE : 0), &error)))
         return conf_fault(cmd, "RewriteCond: cannot compile regular expression '%s'", c->pattern);

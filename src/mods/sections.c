@@ -206,6 +206,9 @@ static const char *read_methods(struct conf_cmd *cmd, const char *text, bool exc
     while ((word = conf_word(cmd->arena, &rest)) && *word) {
         if (strcmp(word, "TRACE") == 0 && !except)
             return "TRACE cannot be controlled by <Limit>, see TraceEnable";
+        if (cmd->overrides && core_method_bit(main, span_of(word)) == core_method_bit(main, SPAN("")))
+            return conf_fault(cmd, "Could not register method '%s' for %s from .htaccess configuration", word,
+                              cmd->row->name);
         if (!core_method_add(cmd->arena, main, word))
             return conf_fault(cmd, "Could not register method '%s' for %s>", word, cmd->row->name);
         *methods |= core_method_bit(main, span_of(word));

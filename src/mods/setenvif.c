@@ -213,7 +213,7 @@ static const char *set_env_if_expr(struct conf_cmd *cmd, void *settings, int arg
 
 #define ROW(name, set, help)                                                                                           \
     {                                                                                                                  \
-        name, ANYWHERE, ARGS_RAW, set, PLACE_SLOT(SLOT_LIST, struct setenvif_place, rules), help, CONF_WORKS, NULL     \
+        name, OR_FILEINFO, ARGS_RAW, set, PLACE_SLOT(SLOT_LIST, struct setenvif_place, rules), help, CONF_WORKS, NULL     \
     }
 static const struct directive rows[] = {
     ROW("SetEnvIf", set_env_if, "A header-name, regex and a list of variables."),

@@ -33,6 +33,7 @@ struct core_site {        /* ints are flags or enums of the words above; µs whe
     struct vec protocols;                       /* char *: Protocols, in order; empty: http/1.1 */
     const char *protocol;                       /* Protocol, lower case; NULL: the listener's */
     struct vec access_names;                    /* char *: AccessFileName */
+    struct htaccess_cache *htaccess;            /* .htaccess files that were read; main server only */
     struct vec limit_methods; /* char *: names beyond httpd's own that <Limit> wrote; main server only */
 };
 struct error_document {
@@ -56,6 +57,9 @@ struct core_options {
     int bits, add, remove; /* the words without sign so far; those with one */
     int absolute;          /* written without signs: what was before is forgotten */
 };
+/* AllowOverride beside the classes: Nonfatal=, and what httpd has where nobody wrote any: .htaccess is looked for, and may
+ * say nothing. */
+enum { OVERRIDE_SKIPS_FORBIDDEN = 1, OVERRIDE_SKIPS_UNKNOWN = 2, OVERRIDE_NOT_WRITTEN = 4 };
 enum { ETAG_NONE = 1, ETAG_MTIME = 2, ETAG_INODE = 4, ETAG_SIZE = 8 };
 struct core_etag { /* FileETag: as Options; bits 0: the default */
     int bits, add, remove;
@@ -70,8 +74,9 @@ struct core_place {
     const char *handler;        /* SetHandler; NULL none */
     const char *output_filters; /* SetOutputFilter: names with ";" between; NULL none */
     struct core_options options;
-    int override;      /* AllowOverride: 0 None; httpd looks for .htaccess where nothing was written, too */
-    int override_list; /* AllowOverrideList names some */
+    int override;                     /* AllowOverride: OVERRIDE_…; 0 None */
+    int override_options;             /* of which words of Options a .htaccess may speak */
+    const struct vec *override_names; /* char *: AllowOverrideList; NULL not written */
     struct core_etag etag;
     int accept_path_info, sendfile;              /* the latter a flag */
     int max_ranges, max_overlaps, max_reversals; /* of a Range; 0 none at all, -1 any number */

@@ -187,13 +187,13 @@ static bool known(const char *kind, const char *name)
     return (strcmp(kind, "function") == 0 && strcmp(name, ORDER) == 0) || vars_known(kind, name);
 }
 
-static const struct expr *compile(struct arena *a, const char *text, const char **error)
+static const struct expr *compile(struct conf_cmd *cmd, const char *text, const char **error)
 {
     struct buf compiled = { 0 };
     const struct expr *e;
 
     rewrite(&compiled, text);
-    e = expr_compile(a, arena_span(a, buf_span(&compiled)), 0, known, error);
+    e = expr_compile(cmd->arena, arena_span(cmd->arena, buf_span(&compiled)), vars_restriction(cmd), known, error);
     buf_release(&compiled);
     return e;
 }
@@ -206,7 +206,7 @@ const char *ssl_set_require(struct conf_cmd *cmd, void *settings, int argc, char
 
     (void)argc;
     q->text = argv[0];
-    q->expr = compile(cmd->arena, argv[0], &error);
+    q->expr = compile(cmd, argv[0], &error);
     if (!q->expr && strstr(error, "'PeerExtList' does not exist"))
         return names_refuse(cmd);
     if (!q->expr)

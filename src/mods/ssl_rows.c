@@ -40,7 +40,7 @@
 #define WHY_NO_RENEGOTIATION                                                                                           \
     "nothing is renegotiated that a body would have to wait for / 再ネゴシエーションは行いません"
 
-enum { IN_BACKENDS = IN_SITES | IN_PROXY, IN_BOTH = IN_ANY | IN_HTACCESS };
+enum { IN_BACKENDS = IN_SITES | IN_PROXY, IN_BOTH = IN_ANY | OVERRIDE_AUTHCFG };
 
 const struct directive ssl_directives[] = {
     /* the server */
@@ -144,15 +144,15 @@ const struct directive ssl_directives[] = {
       "SSL Client verify depth ('N' - number of intermediate certificates)" },
     { "SSLUserName", IN_BOTH, ARGS_1, NULL, PLACE_SLOT(SLOT_STRING, struct ssl_place, user_name),
       "Set user name to SSL variable value" },
-    { "SSLOptions", ANYWHERE, ARGS_RAW, ssl_set_options, PLACE(options),
+    { "SSLOptions", OR_OPTIONS, ARGS_RAW, ssl_set_options, PLACE(options),
       "Set one or more options to configure the SSL engine('[+-]option[=value] ...' - see manual)" },
-    { "SSLRequireSSL", GUARDS, ARGS_RAW, ssl_set_require_ssl, PLACE(require_ssl),
+    { "SSLRequireSSL", OR_AUTHCFG, ARGS_RAW, ssl_set_require_ssl, PLACE(require_ssl),
       "Require the SSL protocol for the per-directory context (no arguments)" },
-    { "SSLRequire", GUARDS, ARGS_RAW, ssl_set_require, PLACE_SLOT(SLOT_LIST, struct ssl_place, require),
+    { "SSLRequire", OR_AUTHCFG, ARGS_RAW, ssl_set_require, PLACE_SLOT(SLOT_LIST, struct ssl_place, require),
       "Require a boolean expression to evaluate to true for granting access(arbitrary complex boolean expression - see "
       "manual)",
       CONF_WORKS, "extensions of a certificate are not looked into / 証明書の拡張フィールドは参照できません" },
-    CHECKED("SSLRenegBufferSize", GUARDS, ARGS_1, ssl_check_buffer,
+    CHECKED("SSLRenegBufferSize", OR_AUTHCFG, ARGS_1, ssl_check_buffer,
             "Configure the amount of memory that will be used for buffering the request body if a per-location SSL "
             "renegotiation is required due to changed access control requirements",
             WHY_NO_RENEGOTIATION),

@@ -236,11 +236,11 @@ static void merge_place(struct arena *a, void *merged, const void *base, const v
 }
 
 static const struct directive rows[] = {
-    { "Substitute", ANYWHERE, ARGS_1, set_script, PLACE_SLOT(SLOT_CUSTOM, struct substitute_place, scripts),
+    { "Substitute", OR_FILEINFO, ARGS_1, set_script, PLACE_SLOT(SLOT_CUSTOM, struct substitute_place, scripts),
       "Pattern to filter the response content (s/foo/bar/[inf])" },
-    { "SubstituteMaxLineLength", ANYWHERE, ARGS_1, set_line_most,
+    { "SubstituteMaxLineLength", OR_FILEINFO, ARGS_1, set_line_most,
       PLACE_SLOT(SLOT_CUSTOM, struct substitute_place, line_most), "Maximum line length" },
-    { "SubstituteInheritBefore", ANYWHERE, ARGS_FLAG, NULL,
+    { "SubstituteInheritBefore", OR_FILEINFO, ARGS_FLAG, NULL,
       PLACE_SLOT(SLOT_FLAG, struct substitute_place, inherit_before),
       "Apply inherited patterns before those of the current context" },
     { 0 },

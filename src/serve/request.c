@@ -196,18 +196,23 @@ static enum step_result translate(struct exchange *ex)
 static enum step_result answer_trace(struct exchange *ex);
 
 /* What fails on the way to a file fails under the site's own settings, as in httpd. */
-static enum step_result map_and_walk(struct exchange *ex)
+static enum step_result map_to_file(struct exchange *ex)
 {
     struct request *r = &ex->r;
-    int status = 0;
+    int status;
 
     if (!r->proxy && span_eq(r->head.method, SPAN("TRACE")))
         return answer_trace(ex);
-    if (!r->proxy && r->filename) {
-        r->place = &r->site->place;
-        status = files_map(r);
-    }
-    return request_decide(ex, status ? status : core_walk(r, ex->epoch->memo, WALK_FINAL));
+    if (r->proxy || !r->filename)
+        return STEP_NEXT;
+    r->place = &r->site->place;
+    status = files_map(r);
+    return status == FILES_AWAY ? exchange_offload(ex, OFFLOAD_OWN, files_map) : request_decide(ex, status);
+}
+
+static enum step_result walk_rest(struct exchange *ex)
+{
+    return request_decide(ex, core_walk(&ex->r, ex->epoch->memo, WALK_FINAL));
 }
 
 static enum step_result look_at_head(struct exchange *ex)
@@ -471,7 +476,8 @@ static const struct step {
     { "take the client", take_client },
     { "walk the locations", walk_locations },
     { "translate", translate },
-    { "walk the rest", map_and_walk },
+    { "map to a file", map_to_file },
+    { "walk the rest", walk_rest },
     { "look at the head", look_at_head },
     { "check TLS", check_tls },
     { "authorise", authorise },
@@ -544,6 +550,7 @@ static int restart(struct exchange *ex, const char *path)
     r->proxy = NULL;
     r->filename = r->path_info = r->context_prefix = r->context_root = NULL;
     r->file = (struct resource){ 0 };
+    r->locals = (struct vec){ 0 };
     r->handler = NULL;
     r->user = r->auth_type = r->allow = NULL;
     r->authorised = r->errs_anew = r->type_settled = false;

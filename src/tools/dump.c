@@ -3,18 +3,42 @@
 
 #include <grp.h>
 #include <pwd.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 /* ---- directives ------------------------------------------------------------------------------------------- */
 
+/* "AuthConfig or Limit"; "" when any will do. */
+static void name_classes(unsigned where, char *out, size_t size)
+{
+    static const struct {
+        unsigned bit;
+        const char *name;
+    } classes[] = { { OVERRIDE_AUTHCFG, "AuthConfig" },
+                    { OVERRIDE_LIMIT, "Limit" },
+                    { OVERRIDE_OPTIONS, "Options" },
+                    { OVERRIDE_FILEINFO, "FileInfo" },
+                    { OVERRIDE_INDEXES, "Indexes" } };
+    size_t n = 0;
+
+    *out = '\0';
+    for (size_t i = 0; i < COUNT_OF(classes) && (where & IN_HTACCESS) != IN_HTACCESS; i++)
+        if (where & classes[i].bit)
+            n += (size_t)snprintf(out + n, size - n, "%s%s", n ? " or " : "", classes[i].name);
+}
+
 static void print_where(unsigned where)
 {
+    char classes[80];
     bool outside = where & IN_SITES, inside = where & (IN_PLACES | IN_LIMIT);
     const char *place = outside && inside ? "anywhere"
                         : outside         ? "only outside <Directory>, <Files>, <Location>, or <If>"
                                           : "only inside <Directory>, <Files>, <Location>, or <If>";
     printf("\tAllowed in *.conf %s%s\n", place, where & IN_HTACCESS ? " and in .htaccess" : "");
+    name_classes(where, classes, sizeof(classes));
+    if (where & IN_HTACCESS)
+        printf("\twhen AllowOverride %s%s\n", *classes ? "includes " : "isn't None", classes);
 }
 
 /* Beyond httpd's -L: how many words, and each place. */
@@ -50,6 +74,7 @@ static void print_form(const struct directive *d)
         { IN_HTACCESS, ".htaccess" },
     };
     const char *before = "\tIn: ";
+    char classes[80];
 
     for (size_t i = 0; i < COUNT_OF(places); i++) {
         if (!(d->where & places[i].bit))
@@ -57,6 +82,9 @@ static void print_form(const struct directive *d)
         printf("%s%s", before, places[i].name);
         before = ", ";
     }
+    name_classes(d->where, classes, sizeof(classes));
+    if (*classes)
+        printf(" (%s)", classes);
     printf("\n\tArguments: %s\n", forms[d->args]);
 }
 
@@ -95,8 +123,10 @@ static const struct module *find(const struct module *const *modules, const char
 static void print_language(const struct module *const *modules)
 {
     const char *help, *module, *name;
-    for (unsigned i = 0; (name = conf_language(i, &help, &module)); i++) {
-        const struct directive row = { .name = name, .where = IN_ANY | IN_HTACCESS, .args = ARGS_RAW, .help = help };
+    bool local;
+    for (unsigned i = 0; (name = conf_language(i, &help, &module, &local)); i++) {
+        const unsigned where = local ? IN_ANY | IN_HTACCESS : IN_ANY;
+        const struct directive row = { .name = name, .where = where, .args = ARGS_RAW, .help = help };
         const struct module *m = find(modules, module);
         if (m && !has_row(modules, name))
             print_directive(&row, m);

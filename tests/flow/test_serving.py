@@ -1,5 +1,5 @@
 """Files and sockets on one host: large files to slow readers, files that change while they are sent, paths that would
-lead out, files of settings that must not be left out in silence."""
+lead out."""
 import hashlib
 import os
 import re
@@ -220,19 +220,6 @@ def test_links_lead_out_only_where_they_may(root):
         weir.wait_for_log("AH00037: Symbolic link not allowed or link target not accessible: .*/www/out.txt")
     with Weir(config % "FollowSymLinks", root=root) as weir:
         assert weir.get("/out.txt").body == b"SECRET"
-
-
-def test_a_file_of_settings_on_the_way_is_a_500_that_names_it(root):
-    write(root, "app/deep/x.txt", b"x")
-    write(root, "app/.htaccess", b"Require all denied\n")
-    write(root, "free/x.txt", b"free")
-    with Weir("DocumentRoot {root}\n<Directory {root}>\nAllowOverride All\n</Directory>\n", root=root) as weir:
-        assert weir.get("/free/x.txt").body == b"free"
-        assert weir.get("/app/deep/x.txt").status == 500
-        assert weir.get("/app/none").status == 500
-        weir.wait_for_log(r"\[core:alert\] .*/app/\.htaccess: this version does not read such files")
-    with Weir(SITE, root=root) as weir:
-        assert weir.get("/app/deep/x.txt").body == b"x"
 
 
 def test_a_page_and_its_socket_share_one_host(root):

@@ -268,14 +268,17 @@ static void server_root_counts_from_its_line_on(void **state)
 static void the_words_can_be_listed(void **state)
 {
     const char *help, *module, *name;
-    unsigned n = 0;
+    unsigned n = 0, locals = 0;
+    bool local;
     (void)state;
-    while ((name = conf_language(n, &help, &module))) {
+    while ((name = conf_language(n, &help, &module, &local))) {
+        assert_false(local && strcmp(name, "Include") == 0);
+        locals += local;
         assert_non_null(strstr(module, "_module"));
         assert_true(*help);
         n++;
     }
-    assert_true(n > 10);
+    assert_true(n > 10 && locals > 5);
 }
 
 int main(void)

@@ -26,8 +26,9 @@ static unsigned rows_of(const char *name)
 static bool is_language(const char *name)
 {
     const char *word, *help, *module;
+    bool local;
 
-    for (unsigned i = 0; (word = conf_language(i, &help, &module)); i++)
+    for (unsigned i = 0; (word = conf_language(i, &help, &module, &local)); i++)
         if (strcasecmp(word, name) == 0)
             return true;
     return false;
