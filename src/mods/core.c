@@ -68,9 +68,11 @@ static void set_place_defaults(void *place)
 static void merge_site(struct arena *a, void *merged, const void *base, const void *over)
 {
     const struct core_site *b = base, *o = over;
+    struct core_site *m = merged;
 
     (void)a;
-    core_merge_levels(&((struct core_site *)merged)->levels, &b->levels, &o->levels);
+    core_merge_levels(&m->levels, &b->levels, &o->levels);
+    m->encoded_slashes = o->encoded_slashes; /* the main server's is no virtual host's */
 }
 
 static void merge_place(struct arena *a, void *merged, const void *base, const void *over)

@@ -80,17 +80,25 @@ static int forbid(struct request *r, const char *what)
     return 403;
 }
 
+/* NoDecode is a place's in httpd, and each section begins anew with Off as none can have the line: "%2F" then goes on
+ * as
+ * "%252F", which is what people write nocanon against. <Proxy> does so when a line of the core stands in it. */
+static bool keeps_slash(const struct request *r)
+{
+    return core_site_of(r->site)->encoded_slashes == HTTP_SLASHES_NODECODE && !r->located && !r->conditional &&
+           core_place_of(r->place) == core_place_of(&r->site->place);
+}
+
 /* Path and query as they go on the request line, from what stands after the host. */
 static int build_path(struct request *r, const char *rest, const char **path)
 {
-    bool keep_slash = core_site_of(r->site)->encoded_slashes == HTTP_SLASHES_NODECODE;
     const char *query = r->args.p ? arena_span(r->arena, r->args) : NULL;
 
     if (r->proxy->nocanon) {
         *path = arena_concat(r->arena, "/", rest, NULL);
         return is_clean(rest) ? 0 : forbid(r, "path");
     }
-    const char *encoded = http_encode_path(r->arena, span_of(rest), keep_slash);
+    const char *encoded = http_encode_path(r->arena, span_of(rest), keeps_slash(r));
     if (!encoded)
         return 400;
     if (query && !is_clean(query))

@@ -19,6 +19,19 @@ LINES = [
     ("nodecode", "AllowEncodedSlashes NoDecode\nProxyPass /app " + TO + "/n"),
     ("decode", "AllowEncodedSlashes On\nProxyPass /app " + TO + "/n"),
     ("nodecode nocanon", "AllowEncodedSlashes NoDecode\nProxyPass /app " + TO + "/n nocanon"),
+    ("nodecode beside a section", "AllowEncodedSlashes NoDecode\nProxyPass /app " + TO + "/n\n<Location /other>\nHeader set X y\n</Location>"),
+    ("nodecode in a section", "AllowEncodedSlashes NoDecode\n<Location /app>\nProxyPass " + TO + "/n\n</Location>"),
+    ("nodecode, a section of the backend", "AllowEncodedSlashes NoDecode\nProxyPass /app " + TO + "/n\n<Proxy *>\nRequire all granted\n"
+     "</Proxy>"),
+    ("nodecode, a section of the backend with more", "AllowEncodedSlashes NoDecode\nProxyPass /app " + TO + "/n\n<Proxy *>\n"
+     "AllowOverride None\n</Proxy>"),
+    ("nodecode, a condition", "AllowEncodedSlashes NoDecode\nProxyPass /app " + TO + "/n\n<If \"true\">\nHeader set X y\n</If>"),
+    ("nodecode, a section, by a rule", "AllowEncodedSlashes NoDecode\nRewriteEngine On\nRewriteRule ^/app(.*) " + TO + "/n$1 [P]\n"
+     "<Location />\nHeader set X y\n</Location>"),
+    ("nodecode, a section, to a balancer", "AllowEncodedSlashes NoDecode\nProxyPass /app balancer://b/n\n<Proxy balancer://b>\n"
+     "BalancerMember " + TO + "\n</Proxy>"),
+    ("nodecode nocanon in a section", "AllowEncodedSlashes NoDecode\n<Location /app>\nProxyPass " + TO + "/n nocanon\n</Location>"),
+    ("decode in a section", "AllowEncodedSlashes On\n<Location /app>\nProxyPass " + TO + "/n\n</Location>"),
     ("no merging", "MergeSlashes Off\nProxyPass /app " + TO + "/n"),
     ("match", "ProxyPassMatch ^/app/(.*)$ " + TO + "/m/$1"),
     ("match nocanon", "ProxyPassMatch ^/app/(.*)$ " + TO + "/m/$1 nocanon"),
@@ -44,7 +57,7 @@ JOINED = [
 
 @pytest.fixture(scope="module")
 def pair():
-    return Pair(ROWS + JOINED, modules=["rewrite"])
+    return Pair(ROWS + JOINED, modules=["rewrite", "headers", "proxy_balancer", "slotmem_shm", "lbmethod_byrequests"])
 
 
 @pytest.mark.parametrize("line", LINES, ids=[n for n, _ in LINES])

@@ -61,6 +61,17 @@ static void defaults_are_httpds(void **state)
     assert_null(c->error_log);
 }
 
+static void encoded_slashes_of_the_main_server_are_not_inherited(void **state)
+{
+    (void)state;
+    struct snapshot *s = bench_must_load("AllowEncodedSlashes On\n<VirtualHost *:80>\nServerName v\n</VirtualHost>\n"
+                                         "<VirtualHost *:80>\nAllowEncodedSlashes NoDecode\n</VirtualHost>");
+
+    assert_int_equal(core_site_of(s->main)->encoded_slashes, HTTP_SLASHES_ON);
+    assert_int_equal(core_site_of(s->sites.items[0])->encoded_slashes, HTTP_SLASHES_OFF);
+    assert_int_equal(core_site_of(s->sites.items[1])->encoded_slashes, HTTP_SLASHES_NODECODE);
+}
+
 static void a_host_inherits_and_overrides(void **state)
 {
     (void)state;
@@ -408,6 +419,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(defaults_are_httpds),
+        TEST(encoded_slashes_of_the_main_server_are_not_inherited),
         TEST(a_host_inherits_and_overrides),
         TEST(bad_values_have_httpds_messages),
         TEST(server_names_are_taken_apart),
