@@ -1,5 +1,6 @@
 /* The command line: httpd's own options, and the verbs (httpd's main.c). */
 #include "serve.h"
+#include "tls.h"
 #include "tools.h"
 
 #include <fcntl.h>
@@ -292,6 +293,8 @@ static const char *base_name(const char *path)
 int main(int argc, char **argv)
 {
     struct command c = { .program = argc > 0 ? base_name(argv[0]) : "weir", .level = -1 };
+
+    tls_keep_buffers();
     for (size_t i = 0; argc > 1 && i < COUNT_OF(tools); i++)
         if (strcmp(argv[1], tools[i].verb) == 0)
             return tools[i].run(argc - 1, argv + 1);

@@ -5,6 +5,9 @@
 
 #include "net.h"
 
+/* Before anything of OpenSSL's is used: buffers for records stay with the thread. Too late, it does nothing. */
+void tls_keep_buffers(void);
+
 /* ---- contexts ------------------------------------------------------------------------------------------- */
 
 enum { TLS_1_0 = 1, TLS_1_1 = 2, TLS_1_2 = 4, TLS_1_3 = 8 };

@@ -151,12 +151,11 @@ static int on_read(BIO *b, char *p, int n)
 
 static long on_ctrl(BIO *b, int command, long number, void *p)
 {
-    const struct tls_stream *t = BIO_get_data(b);
     (void)number;
     (void)p;
-    switch (command) {
+    switch (command) {             /* asked a dozen times a record whether the kernel does TLS */
     case BIO_CTRL_FLUSH: return 1; /* tls_bio_flush does, after the call */
-    case BIO_CTRL_EOF: return t->fin_seen;
+    case BIO_CTRL_EOF: return ((const struct tls_stream *)BIO_get_data(b))->fin_seen;
     default: return 0;
     }
 }

@@ -11,7 +11,6 @@ static void begin(struct tls_stream *t)
     ASSERT(t->ssl);
     b = tls_bio_new(t);
     SSL_set_bio(t->ssl, b, b);
-    SSL_set_app_data(t->ssl, t);
     if (t->server) {
         SSL_set_accept_state(t->ssl);
         return;

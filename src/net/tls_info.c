@@ -184,6 +184,7 @@ struct span tls_variable(const struct stream *s, struct arena *a, const char *na
 {
     const struct tls_stream *t = tls_of(s);
     const char *rest;
+    struct span value;
 
     if (strcasecmp(name, "HTTPS") == 0)
         return SPAN("on");
@@ -192,5 +193,7 @@ struct span tls_variable(const struct stream *s, struct arena *a, const char *na
     for (unsigned i = 0; i < COUNT_OF(simple); i++)
         if (strcasecmp(rest, simple[i].name) == 0)
             return simple[i].get(t, a);
-    return of_certificates(t, a, rest);
+    value = of_certificates(t, a, rest);
+    tls_forget_errors(); /* a peer's certificate may hold what OpenSSL cannot read */
+    return value;
 }

@@ -26,7 +26,7 @@ struct tls_stream *tls_of(const struct stream *s)
 
 struct tls_stream *tls_of_ssl(const SSL *ssl)
 {
-    return tls_of(SSL_get_app_data(ssl));
+    return tls_of(BIO_get_data(SSL_get_rbio(ssl)));
 }
 
 bool stream_is_tls(const struct stream *s)
@@ -46,10 +46,17 @@ static int broken_errno(const struct tls_stream *t)
     return t->os_error ? t->os_error : EPROTO;
 }
 
+/* What a call that gave nothing waits for, or how it failed. SSL_get_error takes whatever stands in the thread's queue
+ * of errors for this call's; that it waits for bytes is told without. */
+static int outcome(const SSL *ssl, int result)
+{
+    return SSL_want_read(ssl) && BIO_should_read(SSL_get_rbio(ssl)) ? SSL_ERROR_WANT_READ : SSL_get_error(ssl, result);
+}
+
 /* A call gave nothing: EAGAIN, the end or a failure, as stream_read returns them. */
 static ssize_t read_nothing(struct tls_stream *t, int result)
 {
-    switch (SSL_get_error(t->ssl, result)) {
+    switch (outcome(t->ssl, result)) {
     case SSL_ERROR_WANT_WRITE: t->read_blocked = true; /* fall through */
     case SSL_ERROR_WANT_READ:
         t->s.ready &= ~STREAM_READABLE;
@@ -76,7 +83,6 @@ static ssize_t tls_read(struct stream *s, void *out, size_t n)
         return -1;
     }
     while (done < n) {
-        tls_forget_errors();
         int r = SSL_read_ex(t->ssl, (char *)out + done, n - done, &got);
         if (r <= 0) {
             result = read_nothing(t, r);
@@ -147,16 +153,14 @@ static struct span next_bytes(struct cursor *c, size_t most)
 static bool write_record(struct tls_stream *t, struct span bytes)
 {
     size_t went;
-    int result;
+    int result = SSL_write_ex(t->ssl, bytes.p, bytes.n, &went);
 
-    tls_forget_errors();
-    result = SSL_write_ex(t->ssl, bytes.p, bytes.n, &went);
     if (result == 1) {
         ASSERT(went == bytes.n);
         t->burst += t->burst < BURST_FIRST ? (unsigned)went : 0;
         return true;
     }
-    if (SSL_get_error(t->ssl, result) == SSL_ERROR_WANT_READ) {
+    if (outcome(t->ssl, result) == SSL_ERROR_WANT_READ) {
         t->write_blocked = true;
         t->s.ready &= ~STREAM_WRITABLE;
     } else {
@@ -201,8 +205,8 @@ static int tls_shutdown(struct stream *s)
     struct tls_stream *t = tls_of(s);
 
     if (!s->connecting && !t->broken) {
-        tls_forget_errors();
         SSL_shutdown(t->ssl);
+        tls_forget_errors();
         tls_bio_flush(t);
     }
     if (!buf_len(&t->unsent))
@@ -310,9 +314,8 @@ static bool look_ahead(struct tls_stream *t)
 
     if (t->broken || t->ended)
         return true;
-    tls_forget_errors();
     result = SSL_peek_ex(t->ssl, &byte, 1, &got);
-    error = result <= 0 ? SSL_get_error(t->ssl, result) : SSL_ERROR_NONE;
+    error = result <= 0 ? outcome(t->ssl, result) : SSL_ERROR_NONE;
     if (error == SSL_ERROR_SSL || error == SSL_ERROR_SYSCALL)
         tls_failed(t, TLS_OTHER, 0, NULL);
     tls_bio_flush(t);

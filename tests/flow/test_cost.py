@@ -40,12 +40,12 @@ FEW = 10
 # an echo is two messages, a handshake is with one request upon it. What OpenSSL takes depends on the processor.
 BOUNDS = {
     "echo": (1000, 2000, 6.6),
-    "wss echo": (1000, 17800, 6.6),
+    "wss echo": (1000, 16400, 6.6),
     "connect": (100, 52500, 27),
     "request": (100, 31000, 6.7),
     "browser's request": (100, 43500, 6.7),
-    "full handshake": (40, 3100000, 31),
-    "resumed handshake": (40, 2750000, 30),
+    "full handshake": (40, 2950000, 28),
+    "resumed handshake": (40, 2750000, 27),
 }
 BROWSER = [
     ("User-Agent", "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"),
