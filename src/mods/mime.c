@@ -4,61 +4,7 @@
 #include "core.h"
 
 #include <ctype.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <strings.h>
-
-#define TYPES_CONFIG "/etc/mime.types" /* Debian's */
-
-/* ---- TypesConfig ---- */
-
-static void read_line(struct arena *a, struct map *types, char *line)
-{
-    const char *rest = line, *type;
-    char *extension;
-
-    if (*line == '#')
-        return;
-    type = conf_word(a, &rest);
-    while (type && (extension = conf_word(a, &rest)) && *extension) {
-        for (char *p = extension; *p; p++)
-            *p = (char)tolower((unsigned char)*p);
-        map_set(types, extension, (void *)(uintptr_t)type);
-    }
-}
-
-/* Only the main server's is read, as in httpd; without a file of the default name there are no types. */
-const char *mime_load_types(struct snapshot_build *b)
-{
-    struct mime_site *main = site_part(b->snapshot->main, &mime_module);
-    const struct conf_reading *reading = b->snapshot->reading;
-    const char *path = main->types_config ? conf_path(b->arena, reading->root, main->types_config) : TYPES_CONFIG;
-    FILE *file;
-    char *line = NULL;
-    size_t size = 0;
-
-    main->loaded = conf_module_present(reading, "mime_module");
-    main->types = mime_map(b->arena);
-    if (!main->loaded || reading->options->load) /* nothing of the file system is to be touched */
-        return NULL;
-    file = path ? fopen(path, "re") : NULL;
-    if (!file && main->types_config)
-        return arena_printf(b->arena, "AH01597: could not open mime types config file %s.",
-                            path ? path : main->types_config);
-    while (file && getline(&line, &size, file) >= 0) {
-        struct span text = span_of(line);
-        while (text.n && isspace((unsigned char)text.p[text.n - 1]))
-            text.n--;
-        line[text.n] = '\0';
-        read_line(b->arena, main->types, line + strspn(line, " \t"));
-    }
-    free(line);
-    if (file)
-        fclose(file);
-    return NULL;
-}
 
 /* ---- what the extensions say ---- */
 
@@ -75,7 +21,7 @@ static void take_extension(struct request *r, const struct mime_place *place, co
     const char *type = known ? known->of[MIME_TYPE] : NULL;
 
     if (!type)
-        type = map_get(main->types, extension);
+        type = mime_type_of(main->types, extension);
     if (type && *type)
         r->content_type = type;
     if (!known)

@@ -15,7 +15,7 @@ struct mime_removal {
 struct mime_site {
     const char *types_config; /* as written; NULL: the default */
     int loaded;               /* the module is there */
-    struct map *types;        /* extension -> type, of the main server's file */
+    struct mime_types *types; /* of the main server's file; NULL none */
 };
 struct mime_place {
     struct map *extensions; /* lower case -> struct mime_extension *; NULL none */
@@ -26,5 +26,6 @@ struct mime_place {
 extern struct module mime_module;
 struct map *mime_map(struct arena *a);                 /* an empty one, freed with the arena */
 const char *mime_load_types(struct snapshot_build *b); /* mime_types.c; NULL or the fault */
+const char *mime_type_of(const struct mime_types *types, const char *extension);
 
 #endif

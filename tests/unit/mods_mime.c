@@ -125,6 +125,29 @@ static void text_without_a_charset_gets_the_default_one(void **state)
         sent_as("AddDefaultCharset utf-8\n<Location />\nAddDefaultCharset Off\n</Location>", "text/html"), "text/html");
 }
 
+/* The table of a file is kept for the next configuration; what has another path, or was written anew, is read. */
+static void a_changed_file_of_types_is_read_anew(void **state)
+{
+    static char one[] = "/tmp/weir-types-XXXXXX";
+    static const char *const texts[] = { "text/one x\n", "text/two x\n", "text/red x\n" };
+    const char *lines;
+    struct snapshot *before = NULL, *now;
+    int fd = mkstemp(one);
+
+    (void)state;
+    lines = arena_printf(bench_arena, "TypesConfig %s", one);
+    for (unsigned i = 0; i < COUNT_OF(texts); i++, before = now) {
+        assert_int_equal(pwrite(fd, texts[i], strlen(texts[i]), 0), strlen(texts[i]));
+        now = bench_must_load(lines);
+        assert_string_equal(kind(now, "a.x"), arena_printf(bench_arena, "%.8s - - -", texts[i]));
+        if (before) /* it still has its own */
+            assert_string_equal(kind(before, "a.x"), arena_printf(bench_arena, "%.8s - - -", texts[i - 1]));
+        assert_string_equal(kind(load_with(""), "a.x"), "- - - -");
+    }
+    close(fd);
+    unlink(one);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -132,6 +155,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(sections_take_away_and_add, bench_begin, bench_end),
         cmocka_unit_test_setup_teardown(handlers_come_by_name_or_by_force, bench_begin, bench_end),
         cmocka_unit_test_setup_teardown(a_file_of_types_that_is_missing_is_a_fault, bench_begin, bench_end),
+        cmocka_unit_test_setup_teardown(a_changed_file_of_types_is_read_anew, bench_begin, bench_end),
         cmocka_unit_test_setup_teardown(text_without_a_charset_gets_the_default_one, bench_begin, bench_end),
     };
     return cmocka_run_group_tests(tests, write_types, remove_types);
