@@ -86,6 +86,6 @@ def escaped(text):
 
 
 def seen(answer):
-    own = b"<!DOCTYPE HTML PUBLIC" in answer.body
+    own = b"<!DOCTYPE HTML PUBLIC" in answer.body or answer.all("Content-Encoding") == ["gzip"]
     fields = {name: sorted(answer.all(name)) for name in FIELDS}
     return answer.status, {k: v for k, v in fields.items() if v}, "" if own else answer.body
