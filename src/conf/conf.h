@@ -58,6 +58,7 @@ struct conf_reading { /* state and by-products of reading */
     struct map *variables; /* those Defines that have a value: ${NAME} ignores case, <IfDefine> does not */
     struct map *macros;
     const struct conf_overrides *overrides; /* of a .htaccess; NULL: it is the configuration itself */
+    bool asked_files;                       /* by <IfFile> */
     struct map *loaded;  /* identifiers named by LoadModule; NULL while no LoadModule line was seen */
     bool loads_all;      /* one of them is in_whole_files: what is not loaded is not there */
     struct vec includes; /* struct conf_include *: every file read, in order */

@@ -113,6 +113,7 @@ static bool test_define(struct reader *r, const char *name)
 static bool test_file(struct reader *r, const char *name)
 {
     const char *path = conf_path(r->arena, r->out->root, name);
+    r->out->asked_files = true;
     return path && files_kind(r, path) != FILE_NONE;
 }
 

@@ -21,6 +21,7 @@ static struct conf_reading *begin_reading(struct arena *a, const struct snapshot
     r->arena = a;
     r->overrides = o;
     r->includes = r->notices = (struct vec){ 0 };
+    r->asked_files = false;
     r->error = (struct conf_error){ 0 };
     if (s->reading->macros) {
         r->macros = loading_map(a, MAP_EXACT);
@@ -91,6 +92,7 @@ void conf_read_local(struct conf_local *local, struct arena *a, const struct sit
     if (local->fault)
         local->section = NULL;
     local->notices = r->notices;
+    local->asked_files = r->asked_files;
     for (unsigned i = 0; i < l->sections.n; i++) {
         struct section *each = l->sections.items[i];
         parts_seal(each->place.parts, each->place.n);

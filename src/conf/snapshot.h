@@ -135,6 +135,7 @@ struct conf_local {          /* one as it was read; lives as long as its arena, 
     struct section *section; /* a <Directory> of its directory; NULL when the file is at fault */
     const char *fault;       /* Apache's message */
     struct vec notices;      /* struct conf_notice *: to be logged when it was read */
+    bool asked_files;        /* by <IfFile>: the same bytes may mean something else the next time */
 };
 /* The file's bytes, read under what it may say; directory ends in "/", file is its name for messages. Touches nothing
  * of the snapshot and nothing of the file system but what <IfFile> asks; any thread. */

@@ -93,7 +93,7 @@ static struct htaccess *read_file(const struct search *s)
         h = htaccess_new(s->key, &s->stamp);
         parse(s, h, bytes);
         say_notices(s, &h->local.notices);
-        if (may_keep(&s->stamp))
+        if (may_keep(&s->stamp) && !h->local.asked_files)
             htaccess_put(core_site_of(s->r->snapshot->main)->htaccess, h);
     }
     arena_free(scratch);

@@ -148,6 +148,89 @@ static void threads_share_it(void **state)
     assert_true(number(c) <= 50);
 }
 
+/* ---- what is let in ---- */
+
+static struct snapshot *loaded;
+
+static struct conf_local read_as(const struct conf_overrides *o, const char *text)
+{
+    struct conf_local local;
+
+    conf_read_local(&local, bench_arena, loaded->main, o, "/srv/", "/srv/.htaccess", span_of(text));
+    assert_true(!local.fault == !!local.section);
+    return local;
+}
+
+static const char *fault_of(unsigned classes, const char *text)
+{
+    const struct conf_overrides o = { .classes = classes, .options = OPTION_INDEXES };
+    const char *fault = read_as(&o, text).fault;
+
+    return fault ? fault : "";
+}
+
+static void lines_are_let_in_by_their_class(void **state)
+{
+    static const struct {
+        unsigned class;
+        const char *line;
+    } rows[] = { { OVERRIDE_AUTHCFG, "Require all granted" },
+                 { OVERRIDE_FILEINFO, "RewriteEngine On" },
+                 { OVERRIDE_INDEXES, "DirectoryIndex x" },
+                 { OVERRIDE_LIMIT, "Deny from all" },
+                 { OVERRIDE_OPTIONS, "Options Indexes" } };
+
+    (void)state;
+    loaded = bench_must_load("");
+    for (unsigned i = 0; i < COUNT_OF(rows); i++) {
+        assert_string_equal(fault_of(rows[i].class, rows[i].line), "");
+        assert_non_null(strstr(fault_of(IN_HTACCESS & ~rows[i].class, rows[i].line), " not allowed here"));
+    }
+    assert_string_equal(fault_of(IN_HTACCESS, "Options -Includes"), "Option Includes not allowed here");
+    assert_string_equal(fault_of(IN_HTACCESS, "Include x"), "Include not allowed here");
+    assert_string_equal(fault_of(0, "<IfModule x>\n</IfModule>"), "<IfModule not allowed here");
+    assert_string_equal(fault_of(OVERRIDE_FILEINFO, "<Files x>\nRequire all denied\n</Files>"),
+                        "Require not allowed in <Files> context");
+    assert_non_null(strstr(fault_of(IN_HTACCESS, "AddHandler cgi-script .cgi"), "refused"));
+}
+
+static void others_are_left_out_where_that_is_written(void **state)
+{
+    const struct conf_overrides o = { .classes = OVERRIDE_FILEINFO, .skips_forbidden = true, .skips_unknown = true };
+    struct conf_local local;
+
+    (void)state;
+    loaded = bench_must_load("");
+    local = read_as(&o, "Options None\nFooBar\n<Limit GET>\nRequire all denied\n</Limit>\nForceType a/b\n");
+    assert_null(local.fault);
+    assert_int_equal(local.notices.n, 3);
+    assert_string_equal(core_place_of(&local.section->place)->force_type, "a/b");
+    assert_string_equal(((struct conf_notice *)local.notices.items[0])->text,
+                        "Options in .htaccess forbidden by AllowOverride");
+    assert_non_null(strstr(((struct conf_notice *)local.notices.items[1])->text, "Unknown directive foobar perhaps"));
+}
+
+/* Rewriting marks its site, <Limit> its methods, a macro its name. */
+static void the_configuration_stays_as_it_was(void **state)
+{
+    const struct conf_overrides o = { .classes = IN_HTACCESS, .options = OPTION_ALL };
+    const char *text = "<Macro M>\nRewriteEngine On\n</Macro>\nUse M\nRewriteOptions Inherit\nRewriteRule ^ - [F]\n"
+                       "<Files x>\nForceType a/b\n</Files>\n";
+    size_t before;
+
+    (void)state;
+    loaded = bench_must_load("");
+    before = arena_size(loaded->arena);
+    for (int i = 0; i < 100; i++)
+        assert_null(read_as(&o, text).fault);
+    assert_int_equal(arena_size(loaded->arena), before);
+    assert_string_equal(read_as(&o, "Use M").fault, "no macro defined before Use");
+    assert_string_equal(read_as(&o, "<Limit FOOX>\nRequire all denied\n</Limit>").fault,
+                        "Could not register method 'FOOX' for <Limit from .htaccess configuration");
+    assert_int_equal(core_site_of(loaded->main)->limit_methods.n, 0);
+    assert_int_equal(loaded->main->files.n, 0);
+}
+
 /* ---- a request ---- */
 
 static char root[] = "/tmp/weir-htaccess-XXXXXX";
@@ -234,6 +317,16 @@ static void what_is_young_is_not_kept(void **state)
     assert_int_equal(number(core_site_of(s->main)->htaccess), 0);
 }
 
+static void what_depends_on_other_files_is_not_kept(void **state)
+{
+    struct snapshot *s = load("All");
+
+    (void)state;
+    write_file("d/.htaccess", "<IfFile /nowhere>\nFoo\n</IfFile>\n", true);
+    assert_int_equal(map(s, true), 0);
+    assert_int_equal(map(s, false), FILES_AWAY);
+}
+
 static void a_fault_is_kept_too(void **state)
 {
     struct snapshot *s = load("All");
@@ -298,8 +391,12 @@ int main(void)
         TEST(large_ones_weigh_more),
         TEST(who_holds_one_keeps_it),
         TEST(threads_share_it),
+        TEST(lines_are_let_in_by_their_class),
+        TEST(others_are_left_out_where_that_is_written),
+        TEST(the_configuration_stays_as_it_was),
         TEST(what_is_not_known_is_read_off_the_loop),
         TEST(what_is_young_is_not_kept),
+        TEST(what_depends_on_other_files_is_not_kept),
         TEST(a_fault_is_kept_too),
         TEST(each_AllowOverride_has_its_own_reading),
         TEST(a_request_sees_one_file),
