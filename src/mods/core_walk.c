@@ -101,15 +101,45 @@ static void walk_locals(struct request *r, struct walk *w, unsigned *next, const
     }
 }
 
-/* A directory is matched with its slash at the end, a pattern sees the name as it was asked for. */
+static size_t directory_length(const struct request *r)
+{
+    const char *slash = r->filename ? strrchr(r->filename, '/') : NULL;
+
+    return slash ? (size_t)(slash + 1 - r->filename) : 0;
+}
+
+/* httpd keeps the walk of a directory or file, and takes it again for a file beside it that it leads to. */
+static const struct request *first_beside(const struct request *r)
+{
+    size_t n = directory_length(r);
+    const struct request *before = r;
+
+    while (before && directory_length(before) == n && memcmp(before->filename, r->filename, n) == 0) {
+        r = before;
+        before = r->looked_from ? r->looked_from : r->previous ? r->previous : r->main;
+    }
+    return r;
+}
+
+/* With the slash at its end that a directory's section has. A file that is there is matched as well, so that
+ * <Directory "/srv/x*"> is for the files of /srv too. */
+static struct span directory_text(const struct request *r)
+{
+    struct span file = span_of(r->filename);
+    bool whole =
+        r->file.kind == RESOURCE_DIRECTORY || (r->file.kind == RESOURCE_FILE && !(r->path_info && *r->path_info));
+
+    return whole && file.p[file.n - 1] != '/' ? span_of(arena_concat(r->arena, r->filename, "/", NULL)) : file;
+}
+
+/* A pattern sees the name as it was asked for. */
 static void walk_directories(struct request *r, struct walk *w)
 {
     const struct vec *all = &r->site->directories;
-    struct span file = span_of(r->filename), directory = file;
+    const struct request *asked = first_beside(r);
+    struct span file = span_of(asked->filename), directory = directory_text(asked);
     unsigned local = 0;
 
-    if (r->file.kind == RESOURCE_DIRECTORY && file.p[file.n - 1] != '/')
-        directory = span_of(arena_concat(r->arena, r->filename, "/", NULL));
     for (unsigned i = 0; i < all->n; i++) {
         const struct section *s = all->items[i];
         if (!matches(r, s, s->regex ? file : directory))
