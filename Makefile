@@ -3,9 +3,10 @@ PREFIX  ?= /usr/local
 DESTDIR ?=
 FUZZ_SECONDS ?= 60
 targets = weir
+groups = build
 
 all:
-	@scripts/deps build
+	@scripts/deps $(groups)
 	@cmake --preset release >build/configure.log || { cat build/configure.log; exit 1; }
 	@cmake --build build/release --target $(targets)
 	@ln -sfn release/weir build/weir
@@ -20,9 +21,9 @@ soak: all
 	/usr/bin/python3 tests/soak/soak.py --weir '$(CURDIR)/build/weir' --tunnels 2000 --reloads 100
 
 # BENCH_ARGS='--quick', 'nginx haproxy', …: bench/bench.py --help
-bench: targets += bench-load bench-backend
+bench: targets += bench-load bench-backend bench-relay
+bench: groups += bench
 bench: all
-	@scripts/deps bench
 	/usr/bin/python3 -B bench/bench.py $(BENCH_ARGS)
 
 fuzz:

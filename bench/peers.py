@@ -1,7 +1,8 @@
 """The proxies that are compared: their configurations, tuned as people who know them would, and their processes.
 
 Each maps /ws/ANY to a tunnel and /http/ANY to keep-alive HTTP/1.1 towards one backend (/ws1/ and so on to more of
-them, where one has not ports enough), on a plain and on a TLS 1.3 port of 127.0.0.1. Nothing here is a service; whatever was started is stopped by its pid.
+them, where one has not ports enough), on a plain and on a TLS 1.3 port of 127.0.0.1. A bare relay maps nothing: the
+backend takes these paths as well. Nothing here is a service; whatever was started is stopped by its pid.
 """
 import os
 import resource
@@ -11,6 +12,16 @@ import socket
 import subprocess
 import time
 from dataclasses import dataclass, field
+
+def put(path, text):
+    with open(path, "w") as f:
+        f.write(text)
+
+
+def get(path):
+    with open(path) as f:
+        return f.read()
+
 
 FILES = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
 ROOT = os.geteuid() == 0
@@ -50,8 +61,7 @@ class Place:
 
     def write(self, name, text):
         path = os.path.join(self.dir, name)
-        with open(path, "w") as f:
-            f.write(text)
+        put(path, text)
         return path
 
 
@@ -89,7 +99,7 @@ SSLProtocol TLSv1.3
 def weir(program):
     """A path, or a command with options; from where it was said, not from the proxy's directory."""
     words = [os.path.abspath(w) if os.path.exists(w) else w for w in shlex.split(program)]
-    return lambda p: words + ["-f", httpd_file(p, "")]
+    return lambda p: words + ["-f", httpd_file(p, f"ThreadsPerChild {p.threads}")]
 
 
 def apache(p):
@@ -302,11 +312,18 @@ https://:{p.tls_port} {{
 """)]
 
 
+def bare(program, how):
+    return lambda p: [program, how, str(p.port), str(p.backends[0])]
+
+
 @dataclass
 class Peer:
     command: callable
     program: str = ""       # from Debian; empty: one that is given
     package: str = ""
+    kinds: tuple = ("plain", "tls")
+    threads: bool = True    # it has as many as it is told
+    bare: bool = False      # a relay that looks at nothing
 
 
 PEERS = {
@@ -314,9 +331,15 @@ PEERS = {
     "haproxy": Peer(haproxy, "haproxy", "haproxy"),
     "h2o": Peer(h2o, "h2o", "h2o"),
     "lighttpd": Peer(lighttpd, "lighttpd", "lighttpd"),
-    "apache": Peer(apache, "apache2", "apache2-bin"),
+    "apache": Peer(apache, "apache2", "apache2-bin", threads=False),
     "caddy": Peer(caddy, "caddy", "caddy"),
 }
+
+
+def floors(program):
+    """{name: Peer}: relays that look at nothing, the least that a proxy made of the same calls can take."""
+    return {f"floor {how}": Peer(bare(program, how), kinds=("plain",), threads=False, bare=True)
+            for how in ("epoll", "splice", "io_uring")}
 
 
 # ---- processes ----------------------------------------------------------------------------------------------------
@@ -340,17 +363,12 @@ def start(peer, place):
     with open(os.path.join(place.dir, "output"), "w") as log:
         process = spawn(command, place.dir, place.cpus, place.nice, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
     try:
-        for port in (place.port, place.tls_port):
-            wait_for(port, process)
+        for kind in peer.kinds:
+            wait_for(place.front(kind == "tls"), process)
     except Failed as e:
         stop(process)
         raise Failed(f"{command[0]}: {e}: {get(log.name)[-600:]}")
     return process
-
-
-def get(path):
-    with open(path) as f:
-        return f.read()
 
 
 def wait_for(port, process, patience=20):

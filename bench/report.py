@@ -1,5 +1,4 @@
-"""What a run of the bench says: tables in Markdown, and a page with plots that needs nothing else."""
-import html as markup
+"""What a run of the bench says: tables in Markdown. page.py makes the same a page."""
 import statistics
 from dataclasses import dataclass
 
@@ -13,10 +12,11 @@ class Column:
     key: str
     title: str
     unit: str
-    load: str               # bench-load's arguments
-    figure: callable        # of one of its results, or None
+    load: str = ""          # bench-load's arguments
+    figure: callable = None # of one of its results, or None
     path: str = "/ws/"
     kinds: tuple = ("plain", "tls")
+    spread: bool = False    # the lowest and the highest are told for each
 
 
 def figures(runs):
@@ -52,13 +52,24 @@ def in_use(results, kind, columns):
     return [c for c in columns if c.key in results["runs"].get(kind, {})]
 
 
-def ratio_cell(cells, name, peer_names):
-    best = best_of(cells, peer_names)
+def is_ours(results, name):
+    return name not in results["peers"] + results["floors"] + [DIRECT]
+
+
+def ratio_cell(cells, name, others):
+    """To the best of the others."""
+    best = best_of(cells, others)
     found = ratios(cells, name, best) if best else []
     if not found:
         return "–"
     spread = f" ({min(found):.2f} to {max(found):.2f})" if len(found) > 1 else ""
     return f"**{statistics.median(found):.2f}**{spread} of {best}"
+
+
+def figure_cell(runs, column):
+    found = figures(runs)
+    spread = f" ({short(min(found))} to {short(max(found))})" if column.spread and len(found) > 1 else ""
+    return short(median(runs)) + spread
 
 
 def table(rows):
@@ -67,33 +78,61 @@ def table(rows):
     return "\n".join(lines)
 
 
-def kind_table(results, kind, columns, peer_names):
+def kind_table(results, kind, columns):
     runs = results["runs"][kind]
     columns = in_use(results, kind, columns)
+    names = [n for n in results["names"] if any(n in runs[c.key] for c in columns)]
     rows = [[TITLES[kind]] + [f"{c.title}, {c.unit}" for c in columns]]
-    for name in results["names"]:
-        rows.append([name] + [short(median(runs[c.key].get(name, []))) for c in columns])
-    for name in results["names"]:
-        if name not in peer_names and name != DIRECT:
-            rows.append([f"{name} / best peer"] + [ratio_cell(runs[c.key], name, peer_names) for c in columns])
+    for name in names:
+        rows.append([name] + [figure_cell(runs[c.key].get(name, []), c) for c in columns])
+    for title, others in (("best peer", results["peers"]), ("lowest floor", results["floors"])):
+        for name in filter(lambda n: is_ours(results, n) and set(names) & set(others), names):
+            rows.append([f"{name} / {title}"] + [ratio_cell(runs[c.key], name, others) for c in columns])
     return table(rows)
 
 
-def others_cell(run):
-    return f"{short(run['p99_us'])} ({short(run['late_p99_us'])})" if "p99_us" in run else "–"
+def latency(run):
+    return f"{short(run['p99_us'])} / {short(run['max_us'])}" if "p99_us" in run else "–"
 
 
 def idle_table(results, kind):
-    rows = [[f"{TITLES[kind]} idle", "opened", "alive at the end", "instances", "opened a second", "memory in all, MB",
-             "bytes each", "p99 of others meanwhile (of it the load's own), µs"]]
+    rows = [[f"{TITLES[kind]} idle", "opened", "alive at the end", "instances", "opened a second",
+             "memory before, MB", "with all open", "2 s after their end", "p99 / longest of others in quiet, µs",
+             "while they were opened", "while all ended"]]
     for name, (run, *_) in results["runs"][kind].get("idle", {}).items():
-        if "opened" not in run:
-            rows.append([name, run["fault"]] + [""] * 6)
+        if not run.get("opened"):
+            rows.append([name, run["fault"]] + [""] * 9)
             continue
         rows.append([name, str(run["opened"]), str(run["alive"]), str(run["instances"]),
-                     short(run["opened"] / run["open_s"]) if run["open_s"] else "–", f"{run['memory'] / 1e6:.0f}",
-                     short(run["bytes_each"]), others_cell(run.get("others", {}))])
+                     short(run["opened"] / run["open_s"]) if run["open_s"] else "–",
+                     *(f"{run[when] / 1e6:.1f}" for when in ("before", "memory", "after")),
+                     *(latency(run[when]) for when in ("quiet", "opening", "ending"))])
     return table(rows) if len(rows) > 1 else ""
+
+
+def workers_table(results):
+    """Ratios are of each round, as everywhere."""
+    found = results.get("workers", {"rows": {}})
+    rows = [["two workers against one", "messages a second with 1", "with 2", "ratio", "CPU µs a message with 1",
+             "with 2", "ratio"]]
+    for name, by_threads in found["rows"].items():
+        row = [name]
+        for what in ("rate", "cpu_us"):
+            cells = {n: [{"figure": run[what]} for run in runs] for n, runs in by_threads.items()}
+            both = ratios(cells, "2", "1") if len(cells) == 2 else []
+            spread = f"**{statistics.median(both):.2f}** ({min(both):.2f} to {max(both):.2f})" if both else "–"
+            row += [short(median(cells.get(n, []))) for n in ("1", "2")] + [spread]
+        rows.append(row)
+    return table(rows) if len(rows) > 1 else ""
+
+
+def workers_text(results):
+    found = results.get("workers")
+    if not found:
+        return ""
+    shared = "which load and backends share: no more than their idle time can be won" if not found["alone"] else \
+             "load and backends on others"
+    return f"Two workers against one: the proxy on cores {','.join(map(str, found['cpus']))}, {shared}."
 
 
 def preface(results):
@@ -102,7 +141,7 @@ def preface(results):
              f"{results['rounds']} interleaved rounds of {results['seconds']} s, medians; the proxy on core "
              f"{','.join(map(str, m['proxy_cpus']))}, load and backend on {','.join(map(str, m['load_cpus']))}.",
              "CPU is the proxy's, of all its threads; a ratio is the median of the rounds' own (lowest to highest). "
-             f"{DIRECT} is the backend in the proxy's place.",
+             f"{DIRECT} is the backend in the proxy's place, a floor is a relay that looks at no byte.",
              "Versions: " + ", ".join(f"{n} {v}" for n, v in results["versions"].items()) + "."
              if results["versions"] else ""]
     lines += [f"Note: {note}." for note in m["notes"]]
@@ -110,78 +149,9 @@ def preface(results):
     return [line for line in lines if line]
 
 
-def markdown(results, columns, peer_names):
+def markdown(results, columns):
     parts = list(preface(results))
     for kind in results["runs"]:
-        parts.append(kind_table(results, kind, columns, peer_names))
-        parts.append(idle_table(results, kind))
+        parts += [kind_table(results, kind, columns), idle_table(results, kind)]
+    parts += [workers_text(results), workers_table(results)]
     return "\n\n".join(part for part in parts if part)
-
-
-# ---- the page -------------------------------------------------------------------------------------------------------
-
-STYLE = """
-:root { color-scheme: light dark; --ink: #222; --paper: #fff; --bar: #9db4c8; --ours: #d2691e; --faint: #777; }
-@media (prefers-color-scheme: dark) {
-  :root { --ink: #ddd; --paper: #181a1b; --bar: #4d6478; --ours: #e08040; --faint: #999; } }
-body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper); max-width: 76rem;
-       margin: 2rem auto; padding: 0 1rem; }
-.plots { display: grid; grid-template-columns: repeat(auto-fill, minmax(22rem, 1fr)); gap: 1rem 2rem; }
-figure { margin: 0; } figcaption { font-weight: 600; } figcaption small { font-weight: 400; color: var(--faint); }
-svg { width: 100%; height: auto; } svg text { fill: var(--ink); font-size: 12px; }
-.bar { fill: var(--bar); } .ours { fill: var(--ours); } .spread { stroke: var(--ink); stroke-width: 1.2; }
-table { border-collapse: collapse; margin: 1rem 0; display: block; overflow-x: auto; }
-th, td { padding: .15rem .7rem; text-align: right; border-bottom: 1px solid #8884; }
-th:first-child, td:first-child { text-align: left; }
-"""
-ROW, LEFT, WIDTH, RIGHT = 20, 70, 240, 60
-
-
-def bar(y, name, runs, scale, ours):
-    found = figures(runs)
-    middle = statistics.median(found)
-    low, high = (LEFT + v / scale * WIDTH for v in (min(found), max(found)))
-    center = y + ROW / 2
-    spread = f'<line class="spread" x1="{low:.1f}" x2="{high:.1f}" y1="{center}" y2="{center}"/>' if len(found) > 1 else ""
-    return (f'<text x="{LEFT - 6}" y="{center + 4}" text-anchor="end">{markup.escape(name)}</text>'
-            f'<rect class="{"ours" if ours else "bar"}" x="{LEFT}" y="{y + 3}" width="{middle / scale * WIDTH:.1f}" '
-            f'height="{ROW - 6}"/>{spread}'
-            f'<text x="{max(high, LEFT + middle / scale * WIDTH) + 5:.1f}" y="{center + 4}">{short(middle)}</text>')
-
-
-def plot(results, kind, column, peer_names):
-    cells = {n: r for n, r in results["runs"][kind][column.key].items() if figures(r)}
-    names = [n for n in results["names"] if n in cells]
-    if not names:
-        return ""
-    scale = max(max(figures(cells[n])) for n in names) or 1
-    bars = "".join(bar(i * ROW, n, cells[n], scale, n not in peer_names and n != DIRECT) for i, n in enumerate(names))
-    ratio = ratio_cell(cells, "weir", peer_names).replace("**", "")
-    return (f"<figure><figcaption>{markup.escape(column.title)} <small>{column.unit}; weir: {ratio}</small></figcaption>"
-            f'<svg viewBox="0 0 {LEFT + WIDTH + RIGHT} {ROW * len(names)}" role="img" '
-            f'aria-label="{markup.escape(column.title)}">{bars}</svg></figure>')
-
-
-def html_table(text):
-    """A table of markdown's making."""
-    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines()]
-    out = []
-    for i, row in enumerate(rows):
-        if i != 1: # the line under the heads
-            tag = "th" if i == 0 else "td"
-            out.append("<tr>" + "".join(f"<{tag}>{markup.escape(c.replace('**', ''))}</{tag}>" for c in row) + "</tr>")
-    return "<table>" + "\n".join(out) + "</table>" if rows else ""
-
-
-def html(results, columns, peer_names):
-    body = [f"<p>{markup.escape(line)}</p>" for line in preface(results)]
-    for kind in results["runs"]:
-        body.append(f"<h2>{TITLES[kind]}</h2><div class=plots>")
-        body += [plot(results, kind, c, peer_names) for c in in_use(results, kind, columns)]
-        body.append("</div>" + html_table(kind_table(results, kind, columns, peer_names)))
-        body.append(html_table(idle_table(results, kind)))
-    return ("<!DOCTYPE html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>"
-            f"<title>Weir: make bench</title><style>{STYLE}</style>"
-            "<h1>Weir side by side with other proxies / ほかのプロキシとの比較</h1>"
-            "<p>Shorter bars are better; the line in a bar goes from the lowest round to the highest. / "
-            "棒は短いほど良く、棒の中の線は各回の最小から最大までです。</p>" + "\n".join(body) + "</html>\n")

@@ -132,6 +132,7 @@ void client_accept(struct listener *l, int fd, const struct addr *peer)
     c->head_begun_ms = loop_now(w->loop);
     link_push(&w->clients, &c->link);
     counter_add(&w->counts->clients, 1);
+    worker_gained(w);
     if (!remoteip_expects_header(c->epoch->snapshot, &c->peer)) {
         client_start(c, fd);
         return;
@@ -185,7 +186,7 @@ void client_close(struct client *c)
     if (c->stream)
         stream_close(c->stream);
     free_client(c);
-    worker_check_drained(w);
+    worker_lost(w);
 }
 
 struct stream *client_release(struct client *c)

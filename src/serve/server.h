@@ -61,7 +61,9 @@ struct worker {
     struct timer accept_pause; /* descriptors ran out */
     struct timer sweep;        /* keep-alive connections of upstreams, origins out of use */
     struct server *server;
-    bool draining; /* graceful-stop: no new work, ends when the last tunnel and client are gone */
+    bool draining;     /* graceful-stop: no new work, ends when the last tunnel and client are gone */
+    struct timer trim; /* many clients and tunnels are gone: their memory goes back */
+    uint64_t most;     /* clients and tunnels since it was last given back */
     unsigned long accepted;
     struct worker_counts *counts;
 };
@@ -74,7 +76,8 @@ void worker_unlisten(struct worker *w, const struct addr *a);       /* any threa
 void worker_drain(struct worker *w);                                /* any thread: graceful-stop */
 void worker_stop(struct worker *w);                                 /* any thread: everything ends now */
 void worker_join(struct worker *w);
-void worker_check_drained(struct worker *w); /* a client or tunnel ended */
+void worker_gained(struct worker *w); /* a client */
+void worker_lost(struct worker *w);   /* a client or tunnel ended */
 
 /* listen.c */
 struct listener {

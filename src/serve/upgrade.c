@@ -126,7 +126,7 @@ void upgrade_on_end(void *worker, const void *passage, const struct tunnel_repor
     counter_add(&w->counts->bytes, (int64_t)(p->head_out + r->bytes[TUNNEL_BACKEND]));
     origin_release(p->origin);
     balance_tunnel_over(p->member);
-    worker_check_drained(w);
+    worker_lost(w);
 }
 
 /* ---- the hand-over ---- */

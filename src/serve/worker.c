@@ -4,12 +4,15 @@
 #include "tls_sites.h"
 #include "upstream.h"
 
+#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#define SWEEP_MS 5000
+#define SWEEP_MS  5000
+#define TRIM_MS   250
+#define TRIM_FROM 256 /* clients and tunnels: what fewer leave behind is not worth the walk */
 
 /* ---- epochs: which snapshot, and who still reads it ---- */
 
@@ -39,6 +42,41 @@ void epoch_drop(struct epoch *e)
     tls_sites_drop(e->tls);
     snapshot_drop(e->snapshot);
     free(e);
+}
+
+/* ---- memory ---- */
+
+static uint64_t connections(const struct worker *w)
+{
+    return atomic_load_explicit(&w->counts->clients, memory_order_relaxed) +
+           atomic_load_explicit(&w->counts->tunnels, memory_order_relaxed);
+}
+
+/* By itself malloc gives back only what lies above the last piece in use. */
+static void on_trim(struct timer *t)
+{
+    struct worker *w = CONTAINER_OF(t, struct worker, trim);
+
+    w->most = connections(w);
+    malloc_trim(0);
+}
+
+void worker_gained(struct worker *w)
+{
+    uint64_t now = connections(w);
+
+    if (now > w->most)
+        w->most = now;
+}
+
+/* Each time that a quarter of them is gone: a walk through the heap for many that ended, and never for all at once of
+ * a great many, since the worker stands still for 10 ms while 100 MB go back. */
+static void check_trim(struct worker *w)
+{
+    uint64_t now = connections(w), gone = w->most > now ? w->most - now : 0;
+
+    if (gone >= TRIM_FROM && gone >= w->most / 4 && !timer_armed(&w->trim))
+        timer_set(w->loop, &w->trim, TRIM_MS);
 }
 
 /* ---- messages from the control thread ---- */
@@ -124,10 +162,16 @@ void worker_unlisten(struct worker *w, const struct addr *a)
     send_message(w, drop_listener, (struct message){ .addr = *a });
 }
 
-void worker_check_drained(struct worker *w)
+static void check_drained(struct worker *w)
 {
     if (w->draining && link_empty(&w->clients) && tunnels_count(w->tunnels) == 0)
         loop_stop(w->loop);
+}
+
+void worker_lost(struct worker *w)
+{
+    check_drained(w);
+    check_trim(w);
 }
 
 static void begin_drain(void *arg)
@@ -139,7 +183,7 @@ static void begin_drain(void *arg)
     w->draining = true;
     close_listeners(w, NULL);
     visit_clients(w, client_stop_idle);
-    worker_check_drained(w);
+    check_drained(w);
 }
 
 void worker_drain(struct worker *w)
@@ -196,6 +240,7 @@ static void end_all(struct worker *w)
     upstream_close_all(w);
     timer_cancel(w->loop, &w->sweep);
     timer_cancel(w->loop, &w->accept_pause);
+    timer_cancel(w->loop, &w->trim);
     epoch_drop(w->epoch);
 }
 
@@ -229,6 +274,7 @@ struct worker *worker_start(struct server *server, unsigned id)
     link_init(&w->listeners);
     w->accept_pause.on_time = listener_on_resume;
     w->sweep.on_time = on_sweep;
+    w->trim.on_time = on_trim;
     timer_set(w->loop, &w->sweep, SWEEP_MS);
     server->running++;
     ASSERT(pthread_create(&w->thread, NULL, run_worker, w) == 0);

@@ -1,15 +1,23 @@
 """The bench does not rot: a moment of it with Weir alone and with no proxy; its load sees what comes back wrong."""
+import contextlib
 import json
 import os
 import resource
+import select
+import shutil
+import socket
 import subprocess
 import sys
+import threading
 
 import harness
 import pytest
+from harness import until
 
 BENCH = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "bench")
 LOAD = os.path.join(os.path.dirname(harness.WEIR), "bench-load")
+RELAY = os.path.join(os.path.dirname(harness.WEIR), "bench-relay")
+FLOORS = ["floor epoll", "floor splice", "floor io_uring"]
 sys.path.insert(0, BENCH)
 import bench  # noqa: E402
 import report  # noqa: E402
@@ -21,9 +29,9 @@ def load(how, port, path="/"):
     return done.returncode, json.loads(done.stdout)
 
 
-def run_bench(to, *more, **options):
+def run_bench(to, *more, under=(), **options):
     """-> (JSON, page, what was printed)"""
-    done = subprocess.run(["/usr/bin/python3", "-B", BENCH + "/bench.py", "none", "--weir", harness.WEIR, "--json",
+    done = subprocess.run([*under, "/usr/bin/python3", "-B", BENCH + "/bench.py", "none", "--weir", harness.WEIR, "--json",
                            to / "json", "--html", to / "html", *more], capture_output=True, text=True, timeout=100,
                           check=False, **options)
     assert done.returncode == 0, done.stderr
@@ -37,12 +45,20 @@ def figures(tmp_path_factory):
                      "200", "--idle", "20")
 
 
-def test_each_column_gets_a_figure_for_weir_and_for_no_proxy(figures):
-    for kind, columns in figures[0]["runs"].items():
-        assert set(columns) == {c.key for c in bench.COLUMNS if kind in c.kinds} | {"idle"}
+def is_refused(results, name):
+    return any(note.startswith(name + " is left out: ") for note in results["machine"]["notes"])
+
+
+def test_each_column_gets_a_figure_for_weir_for_no_proxy_and_for_bare_relays(figures):
+    results = figures[0]
+    relays = [name for name in FLOORS if not is_refused(results, name)]
+    assert {"floor epoll", "floor splice"} <= set(relays)
+    for kind, columns in results["runs"].items():
+        assert set(columns) == {c.key for c in bench.COLUMNS if kind in c.kinds} | {"idle", "closed"}
         for key, cells in columns.items():
-            for name in ("weir", "direct") if key != "idle" else ("weir",):
-                run = cells[name][0]
+            names = ["weir"] if key in ("idle", "closed") else ["weir", "direct"] + (relays if kind == "plain" else [])
+            assert list(cells) == sorted(cells, key=results["names"].index) and set(cells) == set(names)
+            for name, (run,) in cells.items():
                 assert run["errors"] == run["wrong"] == 0, (kind, key, name, run)
                 # CPU clocks of others move with the tick: a short window may hold none
                 assert run["figure"] is not None and run["figure"] >= 0, (kind, key, name, run)
@@ -52,6 +68,12 @@ def test_idle_tunnels_are_all_alive_at_the_end(figures):
     for columns in figures[0]["runs"].values():
         idle = columns["idle"]["weir"][0]
         assert idle["opened"] == idle["alive"] == 20
+        assert 0 < idle["before"] and 0 < idle["memory"] and 0 < idle["after"]
+
+
+def test_two_workers_are_compared_with_one(figures):
+    rows = figures[0]["workers"]["rows"]
+    assert list(rows) == ["weir"] and all(rows["weir"][n][0]["rate"] > 0 for n in ("1", "2"))
 
 
 def test_more_tunnels_than_one_process_may_hold_go_through_several(tmp_path):
@@ -61,14 +83,16 @@ def test_more_tunnels_than_one_process_may_hold_go_through_several(tmp_path):
                             preexec_fn=few_files)
     idle = found["runs"]["plain"]["idle"]["weir"][0]
     assert idle["instances"] == 2 and idle["opened"] == idle["alive"] == 400
-    assert idle["others"]["total"] > 0 and idle["others"]["errors"] == 0
+    for when in ("quiet", "opening", "ending"): # what a few others notice
+        assert idle[when]["total"] > 0 and idle[when]["errors"] == 0, idle
 
 
 def test_the_page_and_the_tables_show_them(figures):
     _, page, printed = figures
-    assert page.count("<svg") == len(bench.COLUMNS) * 2 - 1 + 2 # resumption is TLS's alone; idle tunnels
+    assert page.count("<svg") == len(bench.COLUMNS) * 2 - 1 + 4 # resumption is TLS's alone; idle tunnels
     assert "http://" not in page and "https://" not in page and "<script" not in page
-    assert "| weir |" in printed and "| direct |" in printed
+    for row in ("weir |", "direct |", "floor epoll |", "weir / lowest floor | **", "two workers against one |"):
+        assert "| " + row in printed
 
 
 def flips_a_byte(wire):
@@ -105,6 +129,76 @@ def test_a_good_backend_has_no_faults():
         code, run = load("echo -c 2 -k 3 -s 300", backend.port)
     assert code == 0 and run["total"] > 0 and run["count"] * 300 == run["bytes"]
 
+
+# ---- the bare relay ------------------------------------------------------------------------------------------------
+
+NO_RING = ["strace", "-f", "--seccomp-bpf", "-o", "/dev/null", "-e", "inject=io_uring_setup:error=EPERM", "-e",
+           "trace=io_uring_setup"]
+
+
+def may_inject():
+    return shutil.which("strace") and subprocess.run([*NO_RING, "true"], check=False).returncode == 0
+
+
+@contextlib.contextmanager
+def relay(how, backend):
+    port = harness.free_port()
+    with subprocess.Popen([RELAY, how, str(port), str(backend)], stderr=subprocess.PIPE, text=True) as process:
+        def listens():
+            if process.poll() is not None:
+                pytest.skip(process.stderr.read())
+            with socket.socket() as s:
+                return s.connect_ex(("127.0.0.1", port)) == 0
+        try:
+            until(listens, "the relay to listen")
+            yield port
+            assert process.poll() is None, process.stderr.read()
+        finally:
+            process.terminate()
+
+
+def slow_client(port):
+    sock = socket.socket()
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+    sock.connect(("127.0.0.1", port))
+    return harness.Wire(sock)
+
+
+@pytest.mark.parametrize("how", ["epoll", "splice", "io_uring"])
+def test_a_bare_relay_keeps_each_byte_when_the_other_side_is_slow(how):
+    with harness.Backend() as backend, relay(how, backend.port) as port:
+        backend.accept().close() # it was asked whether it listens
+        clients = [slow_client(port) for _ in range(3)]
+        peers = [backend.accept() for _ in clients]
+        sent = [os.urandom(12_000_000) for _ in clients] # more than the kernel takes for them
+        senders = [threading.Thread(target=peer.send, args=(data,)) for peer, data in zip(peers, sent)]
+        for sender, peer in zip(senders, peers):
+            sender.start()
+            until(lambda s=sender, p=peer: not s.is_alive() or not select.select([], [p.socket], [], 0)[1],
+                  "no more to go in")
+        for client, data in zip(clients, sent):
+            assert client.read(len(data)) == data
+            client.send(b"there")
+        for peer in peers:
+            assert peer.read(5) == b"there"
+            peer.half_close()
+        assert all(client.read_all() == b"" for client in clients)
+        for sender in senders:
+            sender.join()
+
+
+@pytest.mark.skipif(not may_inject(), reason="strace is not installed or may not inject")
+def test_a_machine_without_io_uring_leaves_out_its_row_and_says_why(tmp_path):
+    no_leaks = dict(os.environ, ASAN_OPTIONS="detect_leaks=0") # its search does not work where strace is
+    found, page, printed = run_bench(tmp_path, "--tests", "echo", "--kinds", "plain", "--idle", "0", "--rounds", "1",
+                                     "--seconds", "0.1", under=NO_RING, env=no_leaks)
+    assert set(found["runs"]["plain"]["echo"]) == {"weir", "direct", "floor epoll", "floor splice"}
+    assert is_refused(found, "floor io_uring")
+    for text in (page, printed):
+        assert "floor io_uring is left out" in text and "| floor io_uring |" not in text
+
+
+# ---- ratios --------------------------------------------------------------------------------------------------------
 
 def test_a_ratio_is_that_of_each_round_to_the_peer_with_the_lowest_median():
     cells = {name: [{"figure": f} for f in found] for name, found in

@@ -1,0 +1,105 @@
+"""What many connections at once cost: no lock between workers, no memory that stays. The load and its backend are the
+bench's."""
+import contextlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import time
+
+import pytest
+
+import pki
+from harness import PATIENCE, WEIR, Weir, free_port, until
+
+TOOLS = os.path.dirname(WEIR)
+TUNNELS = 1000
+CONFIG = """
+ThreadsPerChild 2
+LogLevel warn
+MaxKeepAliveRequests 0
+Listen 127.0.0.1:{port}
+Listen 127.0.0.1:{tls}
+ProxyPass / http://127.0.0.1:{backend}/ upgrade=websocket
+<VirtualHost 127.0.0.1:{tls}>
+    ServerName localhost
+    SSLEngine on
+    SSLCertificateFile {cert}
+    SSLCertificateKeyFile {key}
+    ProxyPass / http://127.0.0.1:{backend}/ upgrade=websocket
+</VirtualHost>
+"""
+# futex calls that one of each may cause. A line of the access log is freed by the thread that writes it, so malloc may
+# make this one meet the worker: where each makes a line, one in a thousand may.
+LOADS = {"echo -c 64": 0, "push -c 4": 0, "http -c 64": 0.001, "connect": 0.001}
+
+
+@contextlib.contextmanager
+def server(prefix=()):
+    backend, tls = free_port(), free_port()
+    with pki.folder() as folder:
+        leaf = pki.CA(folder).issue("localhost", "localhost")
+        peer = subprocess.Popen([TOOLS + "/bench-backend", "-p", str(backend)])
+        try:
+            with Weir(CONFIG, prefix=prefix, backend=backend, tls=tls, cert=leaf.cert, key=leaf.key) as weir:
+                yield weir
+        finally:
+            peer.kill()
+            peer.wait()
+
+
+def load(how, port):
+    """-> how many went through, a thousand at least."""
+    path, total = "/push" if how.startswith("push") else "/", 0
+    while total < 1000:
+        done = subprocess.run([TOOLS + "/bench-load", *how.split(), "-t", "0.5", str(port), path], capture_output=True,
+                              text=True, timeout=PATIENCE, check=False)
+        run = json.loads(done.stdout)
+        assert done.returncode == 0 and run["total"] > 0, run
+        total += run["total"]
+    return total
+
+
+FUTEX = "strace -D -f -qq --seccomp-bpf -ttt -e signal=none -e trace=futex"
+
+
+def may_trace():
+    return shutil.which("strace") and subprocess.run([*FUTEX.split(), "-o", "/dev/null", "true"], check=False,
+                                                     capture_output=True).returncode == 0
+
+
+@pytest.mark.skipif(not may_trace(), reason="strace is not installed or may not trace here")
+def test_no_worker_waits_for_another_or_wakes_one(tmp_path):
+    file = str(tmp_path / "futex")
+    spans = {}
+    with server([*FUTEX.split(), "-o", file]) as weir:
+        for how in LOADS:
+            load(how, weir.port) # what happens once
+            began = time.time()
+            spans[how] = began, load(how, weir.port), time.time()
+        assert len(weir.access_log()) > 0
+    calls = [float(at) for at in re.findall(r"^\d+ +([\d.]+) futex\(", pki.read(file), re.M)]
+    assert calls, "threads that start and end wait for each other, at least"
+    for how, (began, total, ended) in spans.items():
+        n = sum(began <= at <= ended for at in calls)
+        assert n <= total * LOADS[how], "%s: %d futex calls for %d" % (how, n, total)
+
+
+def held(weir):
+    """Bytes that no file stands behind."""
+    return int(re.search(r"^Pss_Anon:\s+(\d+)", pki.read("/proc/%d/smaps_rollup" % weir.pid), re.M)[1]) * 1024
+
+
+def test_memory_goes_back_when_many_tunnels_ended():
+    with server() as weir:
+        load("echo -c 8 -S", weir.values["tls"])
+        before = held(weir)
+        idle = subprocess.Popen([TOOLS + "/bench-load", "idle", "-S", "-c", str(TUNNELS), str(weir.values["tls"]), "/"],
+                                stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        assert idle.stdout.readline().startswith("ready %d " % TUNNELS)
+        most = held(weir) - before
+        assert most > TUNNELS * 8000
+        idle.communicate("\n", timeout=PATIENCE)
+        assert idle.returncode == 0
+        until(lambda: held(weir) - before < most / 5, "four fifths of %d KB to go back" % (most // 1000))
