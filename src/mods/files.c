@@ -99,7 +99,7 @@ static int read_settings(struct way *w, struct span directory)
 
     if (!w->override.classes && !(w->override.names && w->override.names->n))
         return 0;
-    status = htaccess_find(r, &w->override, arena_span(r->arena, directory), &section);
+    status = htaccess_find(r, &w->override, directory, &section);
     if (status || !section)
         return status;
     if (r->locals.n == HTACCESS_DEPTH_MOST) {

@@ -11,7 +11,8 @@
 #define YOUNG_NS      (2 * NS_PER_SECOND)
 
 struct htaccess_known { /* found for this request before: it stays the same over redirects and looks ahead */
-    const char *key;
+    const char *path;
+    struct override override;
     const struct htaccess *file;
     const struct htaccess_known *next;
 };
@@ -19,7 +20,8 @@ struct htaccess_known { /* found for this request before: it stays the same over
 struct search {
     struct request *r;
     const struct override *o;
-    const char *directory, *path, *key;
+    struct span directory; /* what path begins with */
+    const char *path;
     struct htaccess_stamp stamp;
 };
 
@@ -39,7 +41,7 @@ static int cannot_check(const struct search *s, int error)
 {
     REQUEST_LOG_OS(s->r, LOG_CORE, LEVEL_CRIT, 529, error,
                    "%s pcfg_openfile: unable to check htaccess file, ensure it is readable and that '%s' is executable",
-                   s->path, s->directory);
+                   s->path, arena_span(s->r->arena, s->directory));
     return 403;
 }
 
@@ -51,12 +53,13 @@ static int not_regular(const struct search *s)
 
 /* ---- reading ---- */
 
-/* httpd's notices as they are; our own name the file. */
+/* httpd's notices as they are; our own name the line. */
 static void say_notices(const struct search *s, const struct vec *notices)
 {
     for (unsigned i = 0; i < notices->n; i++) {
         const struct conf_notice *n = notices->items[i];
-        REQUEST_LOG(s->r, n->module, n->level, n->ah, "%s%s%s", n->ah ? "" : s->path, n->ah ? "" : ": ", n->text);
+        const char *where = n->ah ? "" : arena_printf(s->r->arena, "%s:%d: ", n->file, n->line);
+        REQUEST_LOG(s->r, n->module, n->level, n->ah, "%s%s", where, n->text);
     }
 }
 
@@ -79,18 +82,18 @@ static void parse(const struct search *s, struct htaccess *h, struct span bytes)
     if (bytes.n > HTACCESS_BYTES_MOST)
         h->local.fault = too_large(h->arena, bytes.n);
     else
-        conf_read_local(&h->local, h->arena, s->r->site, &o, s->directory, s->path, bytes);
+        conf_read_local(&h->local, h->arena, s->r->site, &o, arena_span(h->arena, s->directory), s->path, bytes);
 }
 
 /* A new file is held by whoever reads it; NULL with errno. */
-static struct htaccess *read_file(const struct search *s)
+static struct htaccess *read_file(const struct search *s, const char *key)
 {
     struct arena *scratch = arena_new();
     struct htaccess *h = NULL;
     struct span bytes = { 0 };
 
     if (userfile_read(scratch, s->path, &bytes)) {
-        h = htaccess_new(s->key, &s->stamp);
+        h = htaccess_new(key, &s->stamp);
         parse(s, h, bytes);
         say_notices(s, &h->local.notices);
         if (may_keep(&s->stamp) && !h->local.asked_files)
@@ -105,7 +108,8 @@ static struct htaccess *read_file(const struct search *s)
 static const struct htaccess *known_before(const struct search *s)
 {
     for (const struct htaccess_known *k = s->r->htaccess; k; k = k->next)
-        if (strcmp(k->key, s->key) == 0)
+        if (k->override.classes == s->o->classes && k->override.options == s->o->options &&
+            k->override.names == s->o->names && strcmp(k->path, s->path) == 0)
             return k->file;
     return NULL;
 }
@@ -121,7 +125,7 @@ static void remember(const struct search *s, struct htaccess *h)
     struct htaccess_known *k = arena_alloc(r->arena, sizeof(*k));
 
     arena_on_free(r->arena, drop, h);
-    *k = (struct htaccess_known){ s->key, h, r->htaccess };
+    *k = (struct htaccess_known){ s->path, *s->o, h, r->htaccess };
     r->htaccess = k;
 }
 
@@ -141,26 +145,6 @@ static int take(const struct search *s, const struct htaccess *h, const struct s
     return 500;
 }
 
-static int open_file(struct search *s, const struct stat *st, const struct section **section)
-{
-    struct htaccess *h;
-
-    s->stamp = (struct htaccess_stamp){ .device = st->st_dev,
-                                        .inode = st->st_ino,
-                                        .size = (uint64_t)st->st_size,
-                                        .modified_ns = ns_of(st->st_mtim),
-                                        .changed_ns = ns_of(st->st_ctim) };
-    h = htaccess_get(core_site_of(s->r->snapshot->main)->htaccess, s->key, &s->stamp);
-    if (!h && !may_read(s->r))
-        return FILES_AWAY;
-    if (!h)
-        h = read_file(s);
-    if (!h)
-        return cannot_check(s, errno);
-    remember(s, h);
-    return take(s, h, section);
-}
-
 /* The settings depend on the site, and on what AllowOverride lets in. */
 static const char *key_of(const struct search *s)
 {
@@ -168,8 +152,38 @@ static const char *key_of(const struct search *s)
                         (const void *)s->o->names, s->path);
 }
 
+static int open_file(struct search *s, const struct stat *st, const struct section **section)
+{
+    const char *key = key_of(s);
+    struct htaccess *h;
+
+    s->stamp = (struct htaccess_stamp){ .device = st->st_dev,
+                                        .inode = st->st_ino,
+                                        .size = (uint64_t)st->st_size,
+                                        .modified_ns = ns_of(st->st_mtim),
+                                        .changed_ns = ns_of(st->st_ctim) };
+    h = htaccess_get(core_site_of(s->r->snapshot->main)->htaccess, key, &s->stamp);
+    if (!h && !may_read(s->r))
+        return FILES_AWAY;
+    if (!h)
+        h = read_file(s, key);
+    if (!h)
+        return cannot_check(s, errno);
+    remember(s, h);
+    return take(s, h, section);
+}
+
+static const char *path_of(struct arena *a, struct span directory, struct span name)
+{
+    char *path = arena_alloc(a, directory.n + name.n + 1);
+
+    memcpy(path, directory.p, directory.n);
+    memcpy(path + directory.n, name.p, name.n);
+    return path;
+}
+
 /* The first of AccessFileName's names that is there. */
-int htaccess_find(struct request *r, const struct override *o, const char *directory, const struct section **section)
+int htaccess_find(struct request *r, const struct override *o, struct span directory, const struct section **section)
 {
     const struct vec *names = &core_site_of(r->site)->access_names;
     struct search s = { .r = r, .o = o, .directory = directory };
@@ -178,8 +192,7 @@ int htaccess_find(struct request *r, const struct override *o, const char *direc
     *section = NULL;
     for (unsigned i = 0; i < names->n; i++) {
         const struct htaccess *before;
-        s.path = arena_concat(r->arena, directory, names->items[i], NULL);
-        s.key = key_of(&s);
+        s.path = path_of(r->arena, directory, span_of(names->items[i]));
         if ((before = known_before(&s)))
             return take(&s, before, section);
         if (stat(s.path, &st) == 0)

@@ -44,6 +44,6 @@ struct override { /* what AllowOverride says where a request has come to */
 };
 /* The section that the .htaccess of a directory (with its "/") is: 0 with *section, NULL when there is none; a status,
  * said in the log; or FILES_AWAY when it must be read first and this is a worker's loop. */
-int htaccess_find(struct request *r, const struct override *o, const char *directory, const struct section **section);
+int htaccess_find(struct request *r, const struct override *o, struct span directory, const struct section **section);
 
 #endif

@@ -109,6 +109,17 @@ def test_what_is_too_much_is_a_500(root):
         weir.wait_for_log("more than 64 such files lie on the way to one file")
 
 
+def test_what_has_no_effect_or_is_refused_is_said(root):
+    with Weir(SITE, root=root) as weir:
+        write(root, "app/.htaccess", "# icons\nAddIcon /x.gif .txt\nHeader set X taken\n", 1000)
+        assert ages(weir) == {"taken"}
+        weir.wait_for_log(r"\[core:notice\] .*/app/\.htaccess:2: AddIcon is accepted and has no effect")
+        assert weir.error_log().count("AddIcon") == 2  # a line, in two languages
+        write(root, "app/.htaccess", "AddHandler cgi-script .cgi\n", 1000)
+        assert weir.get("/app/x.txt").status == 500
+        weir.wait_for_log(r"\[core:alert\] .*/app/\.htaccess: AddHandler cgi-script .cgi: refused")
+
+
 def test_many_files_are_not_all_kept(root):
     with Weir(SITE + "MaxKeepAliveRequests 0\n", root=root) as weir:
         for i in range(1500):
