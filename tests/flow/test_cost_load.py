@@ -99,7 +99,8 @@ def test_memory_goes_back_when_many_tunnels_ended():
                                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         assert idle.stdout.readline().startswith("ready %d " % TUNNELS)
         most = held(weir) - before
-        assert most > TUNNELS * 8000
+        print("%d bytes an idle wss tunnel" % (most / TUNNELS))
+        assert TUNNELS * 8000 < most < TUNNELS * 13300 # 14 KB before tunnels gave back what only a handshake needs
         idle.communicate("\n", timeout=PATIENCE)
         assert idle.returncode == 0
         until(lambda: held(weir) - before < most / 5, "four fifths of %d KB to go back" % (most // 1000))
