@@ -49,6 +49,34 @@ static const char *add_alias(struct conf_cmd *cmd, char **argv, bool match)
     return NULL;
 }
 
+/* A file that has such a line for its stock of programs can be taken all the same; they are not run, nor shown. */
+static const char *add_script_alias(struct conf_cmd *cmd, char **argv, bool match)
+{
+    struct alias_site *site = site_part(cmd->site, &alias_module);
+    const char *fault = add_alias(cmd, argv, match);
+
+    if (fault)
+        return fault;
+    ((struct alias *)site->aliases.items[site->aliases.n - 1])->script = true;
+    conf_note(cmd, LEVEL_WARN, LOG_ALIAS, 0,
+              "%s %s: what lies there is answered with 500: Weir runs no scripts / "
+              "%s %s: その下のファイルには 500 を返します: Weir はスクリプトを実行しません",
+              cmd->row->name, argv[0], cmd->row->name, argv[0]);
+    return NULL;
+}
+
+static const char *set_script_alias(struct conf_cmd *cmd, void *settings, int argc, char **argv)
+{
+    (void)settings, (void)argc;
+    return argv[1] ? add_script_alias(cmd, argv, false) : names_refuse(cmd);
+}
+
+static const char *set_script_alias_match(struct conf_cmd *cmd, void *settings, int argc, char **argv)
+{
+    (void)settings, (void)argc;
+    return add_script_alias(cmd, argv, true);
+}
+
 /* The whole place at once, by an expression. */
 static const char *set_place_alias(struct conf_cmd *cmd, const char *text)
 {
@@ -237,8 +265,9 @@ static const struct directive rows[] = {
       "a document to be redirected, then the destination URL" },
     { "RedirectRelative", OR_FILEINFO, ARGS_FLAG, NULL, PLACE_SLOT(SLOT_FLAG, struct alias_place, relative),
       "Set to ON to allow relative redirect targets to be issued as-is" },
-    REFUSED("ScriptAlias", IN_ANY, WHY_SCRIPTS),
-    REFUSED("ScriptAliasMatch", IN_SITES, WHY_SCRIPTS),
+    { "ScriptAlias", IN_ANY | IN_LIMIT, ARGS_12, set_script_alias, NO_SLOT,
+      "a fakename and a realname, or a realname in a Location", CONF_WORKS, WHY_SCRIPTS },
+    { "ScriptAliasMatch", IN_SITES, ARGS_2, set_script_alias_match, NO_SLOT, "a regular expression and a filename" },
     { 0 },
 };
 

@@ -7,7 +7,8 @@
 struct alias {
     const char *fake, *real; /* real NULL: a status that leads nowhere */
     struct regex *regex;
-    int status; /* of a Redirect */
+    int status;  /* of a Redirect */
+    bool script; /* of a ScriptAlias: its files are programs */
 };
 struct alias_site {
     struct vec aliases, redirects; /* struct alias *, the virtual host's own first */

@@ -149,6 +149,15 @@ static int map_place(struct request *r, const struct alias_place *place)
     return set_filename(r, found, false);
 }
 
+/* Once it is taken: what answers its files sees that they are to be run, and does not send them. */
+static void take(struct request *r, const struct alias *a)
+{
+    if (a->script)
+        r->forced_handler = CGI_HANDLER;
+    if (!a->regex)
+        r->context_prefix = a->fake, r->context_root = a->real;
+}
+
 static int map_list(struct request *r, const struct vec *list)
 {
     for (unsigned i = 0; i < list->n; i++) {
@@ -158,10 +167,11 @@ static int map_list(struct request *r, const struct vec *list)
 
         if (a->regex && regex_search(a->regex, span_of(r->uri), &m) == REGEX_YES) {
             const char *found = substitute(r, a, &m);
+            take(r, a);
             return found ? set_filename(r, found, files_climb(a->real)) : 500;
         }
         if (!a->regex && (n = proxy_alias_match(r->uri, a->fake))) {
-            r->context_prefix = a->fake, r->context_root = a->real;
+            take(r, a);
             return set_filename(r, arena_concat(r->arena, a->real, r->uri + n, NULL), true);
         }
     }

@@ -30,6 +30,7 @@ void core_merge_etag(struct core_etag *under, const struct core_etag *over);
 struct stat;
 void files_take(struct resource *at, const struct stat *st);
 #define DIRECTORY_TYPE "httpd/unix-directory"
+#define CGI_HANDLER    "cgi-script"
 static inline bool core_is_redirect(int status) /* ap_is_HTTP_REDIRECT */
 {
     return status >= 300 && status < 400;

@@ -270,6 +270,18 @@ def test_what_would_have_to_be_read_is_not_sent_instead(root):
         weir.wait_for_log("AH00523: handler \"type-map\" not found for: .*/page.var")
 
 
+def test_a_script_is_neither_run_nor_shown(root):
+    write(root, "cgi/env.sh", b"#!/bin/sh\necho\nenv\n")
+    with Weir(SITE + "ScriptAlias /cgi-bin/ {root}/cgi/\nScriptAliasMatch ^/run-(.*) {root}/cgi/$1.sh\n", root=root) as weir:
+        weir.wait_for_log("ScriptAlias /cgi-bin/: what lies there is answered with 500")
+        for path in ("/cgi-bin/env.sh", "/run-env"):
+            for method in ("GET", "POST"):
+                answer = weir.get(path, [("Content-Length", "0")] if method == "POST" else [], method=method)
+                assert answer.status == 500 and b"/bin/sh" not in answer.body
+        weir.wait_for_log("AH00523: handler \"cgi-script\" not found for: .*/env.sh")
+        assert weir.get("/cgi-bin/none").status == 404 and weir.get("/cgi-bin/").status == 404
+
+
 def test_what_is_protected_by_a_password_asks_for_it_at_its_index_too(root):
     write(root, "private/index.html", b"private")
     write(root, "users", subprocess.run(["openssl", "passwd", "-apr1", "pw"], capture_output=True, check=True).stdout)

@@ -29,7 +29,8 @@ static void lines_have_httpds_faults(void **state)
     faults_with("RedirectRelative maybe", "RedirectRelative must be On or Off");
     assert_null(bench_load("<Location /a>\nRedirect \"%{FOO\"\n</Location>"));
     assert_non_null(strstr(bench_fault.text, "Cannot parse redirect expression '%{FOO': "));
-    assert_null(bench_load("ScriptAlias /cgi-bin/ /usr/lib/cgi-bin/"));
+    faults_with("<Location /a>\nScriptAlias /a /b\n</Location>", "ScriptAlias cannot occur within directory context");
+    assert_null(bench_load("<Location /a>\nScriptAlias /b\n</Location>"));
     assert_non_null(strstr(bench_fault.text, "Weir runs no scripts"));
 }
 
@@ -83,6 +84,26 @@ static void paths_are_mapped(void **state)
     assert_string_equal(mapped(s, "/f/x/y"), "/srv/f/x/y");
 }
 
+/* As the stock file of httpd has it. */
+static void scripts_are_told_from_files(void **state)
+{
+    (void)state;
+    struct snapshot *s = bench_must_load("ScriptAlias /cgi-bin/ /srv/cgi/\nScriptAliasMatch ^/run/(.*) /srv/run/$1\n"
+                                         "Alias /cgi /srv/cgi\n");
+    struct request *r = bench_request(s, "GET /cgi-bin/x HTTP/1.1\nHost: h");
+
+    assert_int_equal(alias_translate(r), 0);
+    assert_string_equal(r->filename, "/srv/cgi/x");
+    assert_string_equal(r->forced_handler, "cgi-script");
+    r = bench_request(s, "GET /run/x HTTP/1.1\nHost: h");
+    assert_int_equal(alias_translate(r), 0);
+    assert_string_equal(r->forced_handler, "cgi-script");
+    r = bench_request(s, "GET /cgi/x HTTP/1.1\nHost: h");
+    assert_int_equal(alias_translate(r), 0);
+    assert_null(r->forced_handler);
+    assert_int_equal(s->reading->notices.n, 2);
+}
+
 /* What a pattern took may begin with dots: they do not lead up. */
 static void a_pattern_leads_nowhere_above_itself(void **state)
 {
@@ -111,6 +132,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(debians_cgi_file_may_stay, bench_begin, bench_end),
         cmocka_unit_test_setup_teardown(an_alias_that_cannot_match_is_said, bench_begin, bench_end),
         cmocka_unit_test_setup_teardown(paths_are_mapped, bench_begin, bench_end),
+        cmocka_unit_test_setup_teardown(scripts_are_told_from_files, bench_begin, bench_end),
         cmocka_unit_test_setup_teardown(a_pattern_leads_nowhere_above_itself, bench_begin, bench_end),
         cmocka_unit_test_setup_teardown(a_redirect_says_where, bench_begin, bench_end),
     };
