@@ -5,10 +5,11 @@ import re
 import signal
 import socket
 import stat
+import subprocess
 import time
 
 import pytest
-from harness import (PATIENCE, TEXT, Backend, Weir, answer, close_frame, frame, free_port, request, serve_hello, until)
+from harness import (PATIENCE, TEXT, WEIR, Backend, Weir, answer, close_frame, frame, free_port, request, serve_hello, until)
 
 HTTP = "ProxyPass / http://127.0.0.1:{backend}/"
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs to be started as root")
@@ -158,6 +159,29 @@ def test_k_stop_without_a_server_says_so():
     with Weir("", start=False) as weir:
         done = weir.run("-k", "stop")
         assert done.returncode == 0 and "not running" in done.stdout # as httpd
+
+
+@pytest.mark.skipif(os.path.exists("/run/weir.pid"), reason="a server of this machine would be asked")
+def test_k_graceful_without_a_pid_file_says_why_nothing_is_found_and_leaves_the_running_server_alone():
+    with Backend(serve_hello) as backend, Weir(HTTP, backend=backend, start=False) as weir:
+        lines = [l for l in open(weir.file).read().splitlines() if not l.startswith("PidFile")]
+        with open(weir.file, "w") as f:
+            f.write("\n".join(lines) + "\n")
+        weir.start()
+        done = weir.run("-k", "graceful")
+        assert "weir (/run/weir.pid) not running, trying to start" in done.stdout and "No PidFile is named" in done.stdout
+        assert done.returncode == 1 and "AH00072" in done.stderr # the port is the running one's
+        assert weir.get().status == 200 and "in charge" not in weir.error_log()
+        assert not os.path.exists("/run/weir.pid")
+
+
+def test_a_file_without_f_is_told_how_it_is_named():
+    with Weir("", start=False) as weir:
+        for words in ([weir.file], ["-D", "X", weir.file], ["no-such-verb"]):
+            done = subprocess.run([WEIR, *words], capture_output=True, text=True, timeout=20)
+            first = (done.stdout + done.stderr).splitlines()[0]
+            assert done.returncode == 1 and first.startswith("weir: %s is neither an option nor a verb" % words[-1]), first
+            assert "-f" in first
 
 
 def test_k_graceful_stop():
