@@ -2,6 +2,7 @@
  * http_protocol.c adds on the way out (ap_make_content_type). */
 #include "mime.h"
 #include "core.h"
+#include "proxying.h"
 
 #include <ctype.h>
 #include <strings.h>
@@ -95,7 +96,7 @@ void mime_find(struct request *r)
         return;
     if (place->use_path_info && r->path_info)
         name = arena_concat(r->arena, name, r->path_info, NULL);
-    if (r->proxy) /* [P,NE] has the query in it */
+    if (r->proxy && r->proxy->nocanon) /* it has the query in it */
         name = arena_strndup(r->arena, name, strcspn(name, "?"));
     slash = strrchr(name, '/');
     charset = take_extensions(r, place, slash ? slash + 1 : name);

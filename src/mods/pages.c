@@ -228,8 +228,10 @@ const char *pages_answer(struct request *r, int status, struct buf *body)
     text = d ? document_text(r, d) : NULL;
     if (text && d->kind == ERROR_PATH && text[0] == '/' && !is_too_far(r))
         return text;
-    if (text && d->kind == ERROR_PATH && text[0] == '/')
+    if (text && d->kind == ERROR_PATH && text[0] == '/') { /* a loop, which httpd ends with a 500 */
         text = NULL;
+        r->keepalive = false;
+    }
     if (text && d->kind == ERROR_URL && has_control(text)) { /* of the request, by way of %{REQUEST_URI} and its like */
         REQUEST_LOG(r, LOG_HTTP, LEVEL_ERROR, 2430,
                     "Response header 'Location' value of '%s' contains invalid characters, aborting request", text);

@@ -59,6 +59,13 @@ static int go_to_backend(struct rewriting *w, bool raw)
     return 0;
 }
 
+/* [F], [G], [R=404]: of an error's page as well it is what is told. */
+static int refuse(struct rewriting *w)
+{
+    w->r->errs_anew = true;
+    return w->status;
+}
+
 static int redirect(struct rewriting *w, bool raw, struct span old_args)
 {
     struct request *r = w->r;
@@ -227,7 +234,7 @@ int rewrite_translate(struct request *r)
     }
     if (outcome == REWRITE_NOTHING)
         return 0;
-    return outcome == REWRITE_STATUS ? w.status : go(&w, outcome, old_args);
+    return outcome == REWRITE_STATUS ? refuse(&w) : go(&w, outcome, old_args);
 }
 
 /* ---- a directory's rules
@@ -367,7 +374,7 @@ int rewrite_place(struct request *r)
     }
     if (outcome == REWRITE_STATUS) {
         r->filename = old_name;
-        return w.status;
+        return refuse(&w);
     }
     return go_on(&w, outcome, old_name, old_args);
 }

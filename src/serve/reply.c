@@ -346,12 +346,15 @@ bool reply_refuses_body(struct exchange *ex)
     return true;
 }
 
-/* A page of our own takes in what is left of the request first, unless the connection ends with it. */
+/* A page of our own takes in what is left of the request first, unless the connection ends with it; which it does even
+ * when a page of an earlier error, or a redirect, is what is shown. */
 static const char *fill_error(struct exchange *ex, struct buf *page)
 {
     struct request *r = &ex->r;
-    const char *path = pages_answer(r, r->status, page);
+    const char *path;
 
+    r->keepalive = r->keepalive && !drops_connection(r->status);
+    path = pages_answer(r, r->status, page);
     if (path || drops_connection(r->status) || !reply_refuses_body(ex))
         return path;
     buf_release(page);

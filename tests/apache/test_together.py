@@ -125,6 +125,17 @@ ROWS = [
      site("ProxyErrorOverride On\nErrorDocument 404 http://other.example/\nProxyPass /b %s/" % A, inside="ErrorDocument 404 /b/page"),
      ask("/nothing", "X-Script: lost")),
     ("and again, up to a limit", site("ProxyErrorOverride On\nErrorDocument 404 /b/page\nProxyPass /b %s/" % A), ask("/nothing", "X-Script: lost")),
+    *[("a document that a rule ends with %s%s" % (flag, more), site("ErrorDocument 404 /gone\n" + more, RULES + "RewriteRule ^/gone - [%s]" % flag), get("/nothing"))
+      for flag in ("F", "G", "R=404", "R=410", "R=503", "R=502") for more in ("", "ErrorDocument 410 gone", "ErrorDocument 503 /t.txt")],
+    *[("the same in a directory, " + flag, site("ErrorDocument 404 /gone", inside=RULES + "RewriteRule ^gone - [%s]" % flag), get("/nothing"))
+      for flag in ("F", "G", "R=404", "R=503")],
+    ("a document of a backend that is not there", site("ErrorDocument 404 /b/page\nProxyPass /b http://127.0.0.1:@DEAD@/"), get("/nothing")),
+    ("another site's for a 500", site("ErrorDocument 500 http://other.example/\n" + RULES + "RewriteRule ^/x - [R=500]"), get("/x")),
+    # ---- the type of what is proxied, by its name
+    *[("type by the name %s of %s" % (path, line), line.replace(";", "\n"), ask(path))
+      for line in ("ProxyPass / %s/" % A, "ProxyPass / %s/ nocanon" % A, "ProxyPass / %s/b?x=1" % A, "ProxyPassMatch ^/(.*)$ %s/b?x=$1" % A,
+                   "ProxyPassMatch ^/(.*)$ %s/b/$1?x=q.png" % A, RULES.replace("\n", ";") + "RewriteRule ^/(.*)$ %s/$1 [P,NE]" % A)
+      for path in ("/y.html?q.txt", "/y.html?q/z.txt", "/y.html?", "/y.png?x.html=a", "/y%3f.txt")],
     # ---- bodies, ranges, connections
     ("a small chunked body has its length", site("ProxyPass /b " + A), ask("/b", "Transfer-Encoding: chunked", method="POST", body=CHUNKS)),
     ("an empty one, too", site("ProxyPass /b " + A), ask("/b", "Transfer-Encoding: chunked", method="POST", body=b"0\r\n\r\n")),

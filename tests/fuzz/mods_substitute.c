@@ -46,10 +46,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct snapshot *s =
         load_text(arena_concat(a, HOST "Substitute ", first, "\n", *second ? "Substitute " : "#", second, "\n", NULL));
 
-    if (s) {
+    if (s && *p) /* no body needs no filter */
         compare(s, span_of(p));
+    if (s)
         snapshot_drop(s);
-    }
     arena_free(a);
     return 0;
 }
