@@ -9,6 +9,7 @@
 
 #define NS_PER_SECOND ((int64_t)1000000000)
 #define YOUNG_NS      (2 * NS_PER_SECOND)
+#define TICKS_NS      (NS_PER_SECOND / 20)
 
 struct htaccess_known { /* found for this request before: it stays the same over redirects and looks ahead */
     const char *path;
@@ -30,11 +31,18 @@ static int64_t ns_of(struct timespec t)
     return (int64_t)t.tv_sec * NS_PER_SECOND + t.tv_nsec;
 }
 
-/* A file that changes twice within a tick of the file system's clock keeps its stamp: it is not kept until that is
- * over. */
+static bool is_near(int64_t a, int64_t b, int64_t ns)
+{
+    return a - b < ns && b - a < ns;
+}
+
+/* A file that changes twice within a tick of its clock keeps its stamp: it is not kept until that is over. The clock of
+ * mtime may be another machine's, or tick by seconds; ctime tells of those who set mtime. */
 static bool may_keep(const struct htaccess_stamp *stamp)
 {
-    return base_wall_us() * 1000 - stamp->modified_ns > YOUNG_NS;
+    int64_t now = base_wall_us() * 1000;
+
+    return !is_near(now, stamp->modified_ns, YOUNG_NS) && !is_near(now, stamp->changed_ns, TICKS_NS);
 }
 
 static int cannot_check(const struct search *s, int error)
