@@ -41,7 +41,7 @@ ALL = directory("AllowOverride All")
 class Grove:
     """Rows of (name, tree besides TREE, virtual host, request): a tree and a host for each pair of tree and text."""
 
-    def __init__(self, rows, prepare=None, main=""):
+    def __init__(self, rows, prepare=None, main="", modules=()):
         self.root = tempfile.mkdtemp(prefix="weir-htaccess-")
         os.chmod(self.root, 0o755)
         hosts, made, self.names = {}, [], {}
@@ -57,7 +57,7 @@ class Grove:
             self.names[name] = hosts[key]
         with open(self.root + "/types", "w") as f:
             f.write("text/html html\ntext/plain txt\ntext/css css\napplication/javascript js\nimage/svg+xml svg\n")
-        self.pair = Pair(made, modules=MODULES, main="TypesConfig %s/types\n%s" % (self.root, main))
+        self.pair = Pair(made, modules=MODULES + list(modules), main="TypesConfig %s/types\n%s" % (self.root, main))
 
     @staticmethod
     def fill(text, path):

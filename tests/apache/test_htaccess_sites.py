@@ -273,6 +273,28 @@ ROWS = (
 TIMED = [row for row in many("expires", root("ExpiresActive On\nExpiresByType text/plain \"access plus 1 month\"\nExpiresDefault A60\n", **{"sub/.htaccess": "ExpiresActive Off\n"}), ALL, ["/a.txt", "/index.html", "/sub/b.txt", "/none"])]
 
 
+SSL_LINES = ["SSLRequireSSL", "SSLOptions +StdEnvVars", "SSLRequire true", "SSLRequire \"%{REMOTE_ADDR} == '192.0.2.1'\"", "SSLVerifyClient none", "SSLVerifyDepth 1",
+             "SSLUserName SSL_CLIENT_S_DN", "SSLRenegBufferSize 1000", "SSLCertificateFile /x", "SSLEngine On", "SSLProxyEngine On", "SSLRequire \"file('/etc/hostname') == 'a'\""]
+DIGEST_LINES = ["AuthDigestProvider file", "AuthDigestQop auth", "AuthDigestNonceLifetime 5", "AuthDigestAlgorithm MD5", "AuthDigestDomain /", "AuthDigestNcCheck Off", "AuthDigestShmemSize 1000",
+                "AuthType Digest\nAuthName r\nAuthUserFile /dev/null\nRequire valid-user"]
+MORE = [("%s under %s" % (line, allowed), root(line + "\n"), directory("AllowOverride " + allowed), "/a.txt")
+        for line in SSL_LINES + DIGEST_LINES for allowed in ("All", "AuthConfig", "Options FileInfo")]
+
+
+@pytest.fixture(scope="module")
+def more():
+    g = Grove(MORE, modules=["socache_shmcb", "ssl", "auth_digest"])
+    atexit.register(g.remove)
+    return g
+
+
+@pytest.mark.parametrize("name", [row[0] for row in MORE])
+def test_lines_of_other_modules(more, name):
+    apache, weir = more.pair.of(name)
+    assert weir.status == apache.status, (more.faults("weir", name), more.faults("apache", name))
+    assert more.faults("weir", name) == more.faults("apache", name)
+
+
 @pytest.fixture(scope="module")
 def grove():
     g = Grove(list(ROWS) + TIMED, main="Define BACKEND @A@\n")
