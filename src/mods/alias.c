@@ -58,10 +58,7 @@ static const char *add_script_alias(struct conf_cmd *cmd, char **argv, bool matc
     if (fault)
         return fault;
     ((struct alias *)site->aliases.items[site->aliases.n - 1])->script = true;
-    conf_note(cmd, LEVEL_WARN, LOG_ALIAS, 0,
-              "%s %s: what lies there is answered with 500: Weir runs no scripts / "
-              "%s %s: その下のファイルには 500 を返します: Weir はスクリプトを実行しません",
-              cmd->row->name, argv[0], cmd->row->name, argv[0]);
+    core_note_program(cmd, argv[0]);
     return NULL;
 }
 

@@ -69,6 +69,33 @@ bool core_is_handler(const char *name)
     return strcmp(name, "none") == 0 || strcmp(name, "default-handler") == 0 || pages_of_handler(name);
 }
 
+/* Those of mod_cgi, mod_fcgid, mod_php, mod_wsgi, mod_perl, and of mod_proxy for what speaks no HTTP. */
+bool core_is_program(const char *name)
+{
+    static const char *const beginnings[] = { CGI_HANDLER,   "fcgid-script", "fastcgi-script", "application/x-httpd-",
+                                              "php",         "wsgi-script",  "mod_wsgi",       "perl-script",
+                                              "proxy:fcgi:", "proxy:scgi:",  "proxy:uwsgi:" };
+    static const char *const schemes[] = { "fcgi:", "scgi:", "uwsgi:" }; /* of proxy:unix:SOCKET|SCHEME: */
+    const char *bar = strncasecmp(name, "proxy:unix:", 11) == 0 ? strchr(name, '|') : NULL;
+
+    for (unsigned i = 0; i < COUNT_OF(beginnings); i++)
+        if (strncasecmp(name, beginnings[i], strlen(beginnings[i])) == 0)
+            return true;
+    for (unsigned i = 0; bar && i < COUNT_OF(schemes); i++)
+        if (strncasecmp(bar + 1, schemes[i], strlen(schemes[i])) == 0)
+            return true;
+    return false;
+}
+
+/* So that the rest of a file can be used whose programs somebody else runs. */
+void core_note_program(struct conf_cmd *cmd, const char *what)
+{
+    conf_note(cmd, LEVEL_WARN, LOG_CORE, 0,
+              "%s %s: files of it are answered with 500: Weir runs no scripts / "
+              "%s %s: 該当するファイルには 500 を返します: Weir はスクリプトを実行しません",
+              cmd->row->name, what, cmd->row->name, what);
+}
+
 const char *core_set_handler(struct conf_cmd *cmd, void *settings, int argc, char **argv)
 {
     struct core_place *place = settings;
@@ -77,7 +104,9 @@ const char *core_set_handler(struct conf_cmd *cmd, void *settings, int argc, cha
     (void)argc;
     for (char *p = name; *p; p++)
         *p = (char)tolower((unsigned char)*p);
-    if (!core_is_handler(name))
+    if (core_is_program(name))
+        core_note_program(cmd, argv[0]);
+    else if (!core_is_handler(name))
         return names_refuse(cmd);
     place->handler = name;
     return NULL;

@@ -37,7 +37,7 @@ static int check_request(struct request *r)
         REQUEST_LOG(r, LOG_CORE, LEVEL_INFO, 130, "File does not exist: %s", whole_name(r));
         return 404;
     }
-    if (r->handler && (strcmp(r->handler, "type-map") == 0 || strcmp(r->handler, CGI_HANDLER) == 0)) {
+    if (r->handler && (strcmp(r->handler, "type-map") == 0 || core_is_program(r->handler))) {
         /* it would have to be read or run, not sent */
         REQUEST_LOG(r, LOG_CORE, LEVEL_WARN, 523, "handler \"%s\" not found for: %s", r->handler, r->filename);
         return 500;

@@ -273,13 +273,30 @@ def test_what_would_have_to_be_read_is_not_sent_instead(root):
 def test_a_script_is_neither_run_nor_shown(root):
     write(root, "cgi/env.sh", b"#!/bin/sh\necho\nenv\n")
     with Weir(SITE + "ScriptAlias /cgi-bin/ {root}/cgi/\nScriptAliasMatch ^/run-(.*) {root}/cgi/$1.sh\n", root=root) as weir:
-        weir.wait_for_log("ScriptAlias /cgi-bin/: what lies there is answered with 500")
+        weir.wait_for_log("ScriptAlias /cgi-bin/: files of it are answered with 500")
         for path in ("/cgi-bin/env.sh", "/run-env"):
             for method in ("GET", "POST"):
                 answer = weir.get(path, [("Content-Length", "0")] if method == "POST" else [], method=method)
                 assert answer.status == 500 and b"/bin/sh" not in answer.body
         weir.wait_for_log("AH00523: handler \"cgi-script\" not found for: .*/env.sh")
         assert weir.get("/cgi-bin/none").status == 404 and weir.get("/cgi-bin/").status == 404
+
+
+@pytest.mark.parametrize("line", [
+    "AddHandler cgi-script .php", "AddHandler Application/x-httpd-php82 .php", "SetHandler php-script",
+    "SetHandler \"proxy:fcgi://127.0.0.1:9000\"", "SetHandler \"proxy:unix:/run/php.sock|fcgi://localhost/\"",
+    "SetHandler proxy:unix:/run/app.sock|uwsgi://app"])
+def test_a_file_of_a_program_is_not_shown_and_the_others_are(root, line):
+    write(root, "index.php", b"<?php secret")
+    write(root, "a.txt", b"text")
+    page = "<FilesMatch \"\\.php$\">\n%s\n</FilesMatch>\n" % line
+    with Weir(SITE + "DirectoryIndex index.php\n" + page, root=root) as weir:
+        for path in ("/index.php", "/", "/index.php?x"):
+            answer = weir.get(path)
+            assert answer.status == 500 and b"secret" not in answer.body
+        weir.wait_for_log("Handler .*: files of it are answered with 500")
+        weir.wait_for_log("AH00523: handler .* not found for: .*/index.php")
+        assert weir.get("/a.txt").body == b"text"
 
 
 def test_what_is_protected_by_a_password_asks_for_it_at_its_index_too(root):

@@ -364,9 +364,13 @@ static void slashes_are_one_for_a_location_even_when_kept(void **state)
 
 static void what_protects_is_never_taken_in_silence(void **state)
 {
-    static const char *const lines[] = { "SSLEngine optional",     "SSLOCSPEnable on",
-                                         "SSLSRPVerifierFile /x",  "<Location /x>\nSSLCipherSuite HIGH\n</Location>",
-                                         "SetHandler server-info", "<Location /x>\nAuthFormProvider file\n</Location>",
+    static const char *const lines[] = { "SSLEngine optional",
+                                         "SSLOCSPEnable on",
+                                         "SSLSRPVerifierFile /x",
+                                         "<Location /x>\nSSLCipherSuite HIGH\n</Location>",
+                                         "SetHandler server-info",
+                                         "<Location /x>\nAuthFormProvider file\n</Location>",
+                                         "SetHandler proxy:http://127.0.0.1",
                                          "LDAPTrustedMode SSL" };
     (void)state;
     for (unsigned i = 0; i < COUNT_OF(lines); i++) {
