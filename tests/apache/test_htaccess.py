@@ -1,10 +1,14 @@
 """.htaccess: what AllowOverride lets in, what a file at fault does and says, where a file counts and in which order."""
 import atexit
 import os
+import re
+import shutil
+import subprocess
+import tempfile
 
 import pytest
 
-from apache import get
+from apache import APACHE, get, preamble, second_server
 from htaccess import ALL, Grove, directory, seen
 
 SAY = "Header set X here\n"
@@ -223,3 +227,20 @@ def test_answers_as_apache(grove, name):
 @pytest.mark.parametrize("name", [row[0] for row in ROWS])
 def test_says_what_apache_says(grove, name):
     assert grove.faults("weir", name) == grove.faults("apache", name)
+
+
+def test_names_that_no_list_can_let_in_are_warned_of():
+    """Include, LogLevel, ProxySet and their like, which httpd lets in, are warned of besides: docs/differences.md."""
+    line = 'AllowOverrideList HEADER Foo Listen AllowMethods "<Files" "<Files>" php_value RewriteRule DocumentRoot "<IfModule" None2'
+    folder = tempfile.mkdtemp(prefix="weir-htaccess-")
+    try:
+        file = folder + "/list.conf"
+        with open(file, "w") as f:
+            f.write(preamble(folder, 1, ["headers", "rewrite"]) + "<Directory />\n%s\n</Directory>\n" % line)
+        said = []
+        for program in (APACHE, second_server()):
+            text = subprocess.run([program, "-t", "-f", file], capture_output=True, text=True).stderr
+            said.append(re.findall(r"\[core:warn\] .*?(AH\d+: Discarding .*? at \S+:\d+)", text))
+        assert said[0] == said[1] and len(said[0]) == 7, said
+    finally:
+        shutil.rmtree(folder)
