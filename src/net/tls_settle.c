@@ -92,4 +92,5 @@ void stream_tls_settle(struct stream *s)
     ASSERT(SSL_copy_session_id(t->ssl, blank) && SSL_version(t->ssl) == TLS1_3_VERSION);
     SSL_set_shutdown(t->ssl, shut);
     forget_ciphers(t->ssl);
+    tls_forget_errors();
 }
