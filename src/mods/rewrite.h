@@ -201,6 +201,7 @@ enum rewrite_outcome { REWRITE_NOTHING, REWRITE_DONE, REWRITE_DONE_RAW /* [NE] *
 
 /* rewrite_text.c */
 const char *rewrite_expand(struct rewriting *w, const struct rewrite_text *t);
+struct span rewrite_expand_span(struct rewriting *w, const struct rewrite_text *t); /* a lone piece is not copied */
 /* The same, and whether the "?" that begins the query came from what the client sent. */
 const char *rewrite_expand_checked(struct rewriting *w, const struct rewrite_text *t, bool *unsafe);
 /* rewrite_url.c: what stands for a directory outside (RewriteBase); the input itself when it is not below it. */

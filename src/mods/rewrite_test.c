@@ -93,10 +93,10 @@ int rewrite_gave_up(struct rewriting *w, const char *pattern)
     return w->status = 500;
 }
 
-static bool test_regex(struct rewriting *w, const struct rewrite_cond *c, const char *input)
+static bool test_regex(struct rewriting *w, const struct rewrite_cond *c, struct span input)
 {
     struct regex_match m;
-    enum regex_result found = regex_search(c->regex, span_of(input), &m);
+    enum regex_result found = regex_search(c->regex, input, &m);
 
     if (found == REGEX_LIMIT)
         rewrite_gave_up(w, c->pattern);
@@ -121,11 +121,9 @@ static bool test_expr(struct rewriting *w, const struct rewrite_cond *c)
 /* ---- one, and all of a rule
  * --------------------------------------------------------------------------------------------- */
 
-static bool test(struct rewriting *w, const struct rewrite_cond *c, const char *input)
+static bool test_text(struct rewriting *w, const struct rewrite_cond *c, const char *input)
 {
     switch (c->test) {
-    case TEST_REGEX: return test_regex(w, c, input);
-    case TEST_EXPR: return test_expr(w, c);
     case TEST_FILE: return test_file(c->letter, input);
     case TEST_URL: return test_url(w, input);
     case TEST_PATH: return test_path(w, input);
@@ -134,13 +132,22 @@ static bool test(struct rewriting *w, const struct rewrite_cond *c, const char *
     return holds_order(c->test, c->test <= TEST_GREATER_EQUAL ? compare(c, input) : compare_numbers(c, input));
 }
 
+static bool test(struct rewriting *w, const struct rewrite_cond *c, struct span input)
+{
+    switch (c->test) {
+    case TEST_REGEX: return test_regex(w, c, input);
+    case TEST_EXPR: return test_expr(w, c);
+    default: return test_text(w, c, arena_span(w->arena, input));
+    }
+}
+
 static bool holds(struct rewriting *w, const struct rewrite_cond *c)
 {
-    const char *input = c->test == TEST_EXPR ? NULL : rewrite_expand(w, c->input);
+    struct span input = c->test == TEST_EXPR ? SPAN("(null)") : rewrite_expand_span(w, c->input);
     bool found = w->status ? false : test(w, c, input) != c->negated;
 
-    REWRITE_LOG(w, 4, "RewriteCond: input='%s' pattern='%s'%s => %s", input ? input : "(null)", c->written,
-                c->no_case ? " [NC]" : "", found ? "matched" : "not-matched");
+    REWRITE_LOG(w, 4, "RewriteCond: input='%.*s' pattern='%s'%s => %s", (int)input.n, input.n ? input.p : "",
+                c->written, c->no_case ? " [NC]" : "", found ? "matched" : "not-matched");
     return found;
 }
 

@@ -214,3 +214,8 @@ const char *rewrite_expand(struct rewriting *w, const struct rewrite_text *t)
 
     return rewrite_expand_checked(w, t, &unsafe);
 }
+
+struct span rewrite_expand_span(struct rewriting *w, const struct rewrite_text *t)
+{
+    return t->n == 1 ? value_of(w, &t->pieces[0]) : span_of(rewrite_expand(w, t));
+}

@@ -3,6 +3,7 @@
 #include "mods.h"
 #include "names.h"
 
+#include <ctype.h>
 #include <strings.h>
 
 typedef struct span value_fn(const struct request *r, const char *name);
@@ -213,7 +214,7 @@ static const char *set_env_if_expr(struct conf_cmd *cmd, void *settings, int arg
 
 #define ROW(name, set, help)                                                                                           \
     {                                                                                                                  \
-        name, OR_FILEINFO, ARGS_RAW, set, PLACE_SLOT(SLOT_LIST, struct setenvif_place, rules), help, CONF_WORKS, NULL     \
+        name, OR_FILEINFO, ARGS_RAW, set, PLACE_SLOT(SLOT_LIST, struct setenvif_place, rules), help, CONF_WORKS, NULL  \
     }
 static const struct directive rows[] = {
     ROW("SetEnvIf", set_env_if, "A header-name, regex and a list of variables."),
@@ -265,9 +266,12 @@ static void look(const struct request *r, const struct rule *rule, struct subjec
 static bool contains(struct span text, const char *part, bool nocase)
 {
     size_t n = strlen(part);
+    int first = tolower((unsigned char)*part);
 
+    if (!nocase)
+        return memmem(text.p, text.n, part, n) != NULL;
     for (size_t i = 0; i + n <= text.n; i++)
-        if (nocase ? strncasecmp(text.p + i, part, n) == 0 : memcmp(text.p + i, part, n) == 0)
+        if ((!n || tolower((unsigned char)text.p[i]) == first) && strncasecmp(text.p + i, part, n) == 0)
             return true;
     return false;
 }
@@ -307,11 +311,12 @@ static int run(struct request *r, const struct place *where, bool site)
 
     for (unsigned i = 0; i < place->rules.n; i++) {
         const struct rule *rule = place->rules.items[i];
-        struct regex_match m = { 0 };
+        struct regex_match m;
 
         if (rule->site != site)
             continue;
         look(r, rule, &s);
+        m.n = 0;
         switch (matches(r, rule, s.value, &m)) {
         case REGEX_YES: assign(r, rule, &m); break;
         case REGEX_NO: break;
