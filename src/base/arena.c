@@ -57,7 +57,8 @@ static void *take(struct block *b, size_t offset, size_t size)
     void *p = (char *)b + offset;
 
     ASAN_UNPOISON_MEMORY_REGION(p, size);
-    return memset(p, 0, size);
+    (void)size;
+    return p;
 }
 
 static void *own_block(struct arena *a, size_t size)
@@ -90,9 +91,7 @@ struct arena *arena_new(void)
     struct block *b = block_new(BLOCK_SIZE);
     struct arena *a = take(b, sizeof(*b), sizeof(*a));
 
-    a->magic = ARENA_MAGIC;
-    a->blocks = b;
-    a->held = BLOCK_SIZE;
+    *a = (struct arena){ .magic = ARENA_MAGIC, .blocks = b, .held = BLOCK_SIZE };
     a->used = (sizeof(*b) + sizeof(*a) + ALIGNMENT - 1) & ~(ALIGNMENT - 1);
     return a;
 }
@@ -117,7 +116,8 @@ void arena_free(struct arena *a)
     }
 }
 
-void *arena_alloc(struct arena *a, size_t size)
+/* For who writes all of it. */
+static void *alloc_unset(struct arena *a, size_t size)
 {
     size_t need, offset;
 
@@ -134,9 +134,14 @@ void *arena_alloc(struct arena *a, size_t size)
     return take(a->blocks, offset, size);
 }
 
+void *arena_alloc(struct arena *a, size_t size)
+{
+    return memset(alloc_unset(a, size), 0, size);
+}
+
 void *arena_copy(struct arena *a, const void *p, size_t size)
 {
-    void *copy = arena_alloc(a, size);
+    void *copy = alloc_unset(a, size);
 
     return size ? memcpy(copy, p, size) : copy;
 }
@@ -148,8 +153,9 @@ char *arena_strdup(struct arena *a, const char *s)
 
 char *arena_strndup(struct arena *a, const char *p, size_t n)
 {
-    char *s = arena_alloc(a, n + 1);
+    char *s = alloc_unset(a, n + 1);
 
+    s[n] = '\0';
     return n ? memcpy(s, p, n) : s;
 }
 
@@ -175,7 +181,7 @@ char *arena_vprintf(struct arena *a, const char *format, va_list args)
     n = vsnprintf(most, sizeof(most), format, again);
     va_end(again);
     ASSERT(n >= 0);
-    s = arena_alloc(a, (size_t)n + 1);
+    s = alloc_unset(a, (size_t)n + 1);
     if ((size_t)n < sizeof(most))
         memcpy(s, most, (size_t)n + 1);
     else
@@ -183,22 +189,17 @@ char *arena_vprintf(struct arena *a, const char *format, va_list args)
     return s;
 }
 
-char *arena_concat(struct arena *a, ...)
+char *arena_join(struct arena *a, const char *const *parts)
 {
-    va_list args;
-    const char *part;
     size_t n = 0;
     char *s, *end;
 
-    va_start(args, a);
-    while ((part = va_arg(args, const char *)))
-        n += strlen(part);
-    va_end(args);
-    s = end = arena_alloc(a, n + 1);
-    va_start(args, a);
-    while ((part = va_arg(args, const char *)))
-        end = stpcpy(end, part);
-    va_end(args);
+    for (const char *const *part = parts; *part; part++)
+        n += strlen(*part);
+    s = end = alloc_unset(a, n + 1);
+    *end = '\0';
+    for (const char *const *part = parts; *part; part++)
+        end = stpcpy(end, *part);
     return s;
 }
 

@@ -26,6 +26,7 @@ void *base_alloc(size_t size)
     void *p = size <= SMALL ? malloc(size ? size : 1) : calloc(1, size);
 
     ASSERT(p != NULL);
+    __asm__("" : "+r"(p)); /* the compiler knows no more whence it is: it would make a calloc of the two */
     return size <= SMALL ? memset(p, 0, size) : p;
 }
 

@@ -81,7 +81,8 @@ static inline char *arena_span(struct arena *a, struct span s)
 }
 char *arena_printf(struct arena *a, const char *format, ...) PRINTF(2, 3);
 char *arena_vprintf(struct arena *a, const char *format, va_list args);
-char *arena_concat(struct arena *a, ...); /* const char * …, NULL */
+char *arena_join(struct arena *a, const char *const *parts); /* up to a NULL */
+#define arena_concat(a, ...) arena_join((a), (const char *const[]){ __VA_ARGS__ })
 void arena_on_free(struct arena *a, void (*clean)(void *), void *arg);
 size_t arena_size(const struct arena *a); /* bytes held from malloc */
 
@@ -116,7 +117,13 @@ static inline struct span buf_span(const struct buf *b)
 {
     return (struct span){ b->data ? b->data + b->start : "", buf_len(b) };
 }
-char *buf_reserve(struct buf *b, size_t n); /* room for n more at data+end; then advance end */
+#define BUF_HEAD 2048 /* to be reserved for a head or a line at once: one of the thread's blocks */
+char *buf_reserve_growing(struct buf *b, size_t n);
+/* Room for n more at data+end; then advance end. */
+static inline char *buf_reserve(struct buf *b, size_t n)
+{
+    return n < b->cap - b->end ? b->data + b->end : buf_reserve_growing(b, n);
+}
 void buf_add_growing(struct buf *b, const void *p, size_t n);
 static inline void buf_add(struct buf *b, const void *p, size_t n)
 {

@@ -16,7 +16,7 @@ static void move_down(struct buf *b)
     b->start = 0;
 }
 
-char *buf_reserve(struct buf *b, size_t n)
+char *buf_reserve_growing(struct buf *b, size_t n)
 {
     size_t cap = b->cap ? b->cap : SMALLEST;
 
@@ -47,8 +47,7 @@ void buf_add_growing(struct buf *b, const void *p, size_t n)
 
 void buf_add_number(struct buf *b, uint64_t n)
 {
-    char digits[20];
-    buf_add(b, digits, span_put_number(digits, n, 10));
+    b->end += span_put_number(buf_reserve(b, 20), n, 10);
 }
 
 void buf_printf(struct buf *b, const char *format, ...)

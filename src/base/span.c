@@ -25,37 +25,6 @@ static bool ieq_bytes(const char *a, const char *b, size_t n)
     return true;
 }
 
-/* Eight bytes that are equal, or differ in anything but the bit of the case, are decided at once. */
-static bool ieq_words(const char *a, const char *b, size_t n)
-{
-    size_t i = 0;
-
-    for (; i + 8 <= n; i += 8) {
-        uint64_t v, w;
-        memcpy(&v, a + i, 8);
-        memcpy(&w, b + i, 8);
-        if (((v ^ w) & ~0x2020202020202020u) || (v != w && !ieq_bytes(a + i, b + i, 8)))
-            return false;
-    }
-    return ieq_bytes(a + i, b + i, n - i);
-}
-
-/* Peers write nearly all names as we do. */
-bool span_istarts(struct span s, struct span prefix)
-{
-    return s.n >= prefix.n &&
-           (prefix.n == 0 || memcmp(s.p, prefix.p, prefix.n) == 0 || ieq_words(s.p, prefix.p, prefix.n));
-}
-
-/* A borrow from below SP, or a zero where DEL was, shows in the top bits. */
-static bool word_has_control(uint64_t w)
-{
-    const uint64_t ones = 0x0101010101010101u, tops = 0x8080808080808080u;
-    uint64_t del = w ^ ones * 0x7f;
-
-    return (((w - ones * ' ') & ~w) | ((del - ones) & ~del)) & tops;
-}
-
 static uint64_t load(const char *p)
 {
     uint64_t w;
@@ -73,14 +42,69 @@ static uint64_t load_halves(const char *p, const char *q)
     return half[0] | (uint64_t)half[1] << 32;
 }
 
-/* Eight bytes at a time; the last ones overlap those before. */
+/* Bits in which they differ; the last bytes of eight or more overlap those before. */
+static uint64_t difference(const char *a, const char *b, size_t n)
+{
+    uint64_t bits;
+
+    if (n < 8)
+        return load_halves(a, a + n - 4) ^ load_halves(b, b + n - 4);
+    bits = load(a + n - 8) ^ load(b + n - 8);
+    for (size_t i = 0; i + 8 < n; i += 8)
+        bits |= load(a + i) ^ load(b + i);
+    return bits;
+}
+
+/* Peers write nearly all names as we do; what differs in more than the bit of the case is another one. */
+bool span_istarts(struct span s, struct span prefix)
+{
+    uint64_t bits = 1;
+
+    if (s.n < prefix.n)
+        return false;
+    if (prefix.n >= 4)
+        bits = difference(s.p, prefix.p, prefix.n);
+    return bits == 0 || ((prefix.n < 4 || !(bits & ~0x2020202020202020u)) && ieq_bytes(s.p, prefix.p, prefix.n));
+}
+
+/* A borrow from below SP, or a zero where DEL was, shows in the top bits. */
+static bool word_has_control(uint64_t w)
+{
+    const uint64_t ones = 0x0101010101010101u, tops = 0x8080808080808080u;
+    uint64_t del = w ^ ones * 0x7f;
+
+    return (((w - ones * ' ') & ~w) | ((del - ones) & ~del)) & tops;
+}
+
+/* Sixteen bytes, by whatever the processor has for them: one that is a control makes its lane all ones. */
+typedef unsigned char lanes __attribute__((vector_size(16)));
+
+static lanes controls(const char *p)
+{
+    lanes bytes;
+
+    memcpy(&bytes, p, sizeof(bytes));
+    return (lanes)((bytes < ' ') | (bytes == 0x7f));
+}
+
+static bool long_has_control(struct span s)
+{
+    lanes found = controls(s.p + s.n - sizeof(lanes));
+    uint64_t half[2];
+
+    for (size_t i = 0; i + sizeof(lanes) < s.n; i += sizeof(lanes))
+        found |= controls(s.p + i);
+    memcpy(half, &found, sizeof(half));
+    return (half[0] | half[1]) != 0;
+}
+
+/* Many bytes at a time; the last ones overlap those before. */
 bool span_has_control(struct span s)
 {
-    for (size_t i = 0; i + 8 < s.n; i += 8)
-        if (word_has_control(load(s.p + i)))
-            return true;
+    if (s.n >= sizeof(lanes))
+        return long_has_control(s);
     if (s.n >= 8)
-        return word_has_control(load(s.p + s.n - 8));
+        return word_has_control(load(s.p)) || word_has_control(load(s.p + s.n - 8));
     if (s.n >= 4)
         return word_has_control(load_halves(s.p, s.p + s.n - 4));
     for (size_t i = 0; i < s.n; i++)
@@ -92,15 +116,19 @@ bool span_has_control(struct span s)
 size_t span_put_number(char *out, uint64_t value, unsigned base)
 {
     char digits[20];
-    size_t n = 0, i = 0;
+    size_t n = sizeof(digits);
 
     ASSERT(base == 10 || base == 16);
-    do
-        digits[n++] = "0123456789abcdef"[value % base];
-    while (value /= base);
-    while (n)
-        out[i++] = digits[--n];
-    return i;
+    if (base == 16) /* a constant each: no division */
+        do
+            digits[--n] = "0123456789abcdef"[value % 16];
+        while (value /= 16);
+    else
+        do
+            digits[--n] = (char)('0' + value % 10);
+        while (value /= 10);
+    memcpy(out, digits + n, sizeof(digits) - n);
+    return sizeof(digits) - n;
 }
 
 struct span span_trim(struct span s)
@@ -116,9 +144,12 @@ struct span span_trim(struct span s)
  * so that a comma behind it never makes a token out of quoted text. */
 static size_t element_length(struct span s)
 {
+    const char *quote = memchr(s.p, '"', s.n), *comma = memchr(s.p, ',', s.n);
     bool quoted = false;
     size_t i;
 
+    if (!quote || (comma && comma < quote))
+        return comma ? (size_t)(comma - s.p) : s.n;
     for (i = 0; i < s.n; i++) {
         if (s.p[i] == '"')
             quoted = !quoted;
@@ -149,6 +180,8 @@ bool span_has_token(struct span list, struct span token)
 {
     struct span element;
 
+    if (span_ieq(list, token)) /* as nearly all lists are */
+        return true;
     while (span_next_token(&list, &element))
         if (span_ieq(element, token))
             return true;

@@ -4,8 +4,6 @@
 
 static struct http_field *next_named(const struct http_fields *f, struct span name, unsigned from)
 {
-    if (!(f->tags & http_field_tag(name)))
-        return NULL;
     for (unsigned i = from; i < f->n; i++)
         if (f->items[i].name.n == name.n && f->items[i].name.p && span_ieq(f->items[i].name, name))
             return &f->items[i];
@@ -74,14 +72,13 @@ static struct span join_all(struct arena *a, const struct http_fields *f, struct
     return (struct span){ joined, n };
 }
 
-struct span http_fields_join(struct arena *a, const struct http_fields *f, const char *name)
+struct span http_fields_join_named(struct arena *a, const struct http_fields *f, struct span name)
 {
-    struct span wanted = span_of(name);
-    struct http_field *first = next_named(f, wanted, 0);
+    struct http_field *first = next_named(f, name, 0);
 
     if (!first)
         return (struct span){ NULL, 0 };
-    return next_named(f, wanted, after(f, first)) ? join_all(a, f, wanted, first) : first->value;
+    return next_named(f, name, after(f, first)) ? join_all(a, f, name, first) : first->value;
 }
 
 static unsigned remove_from(struct http_fields *f, struct span name, unsigned from)

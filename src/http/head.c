@@ -85,12 +85,7 @@ enum head_field head_split_field(struct span line, struct http_field *field)
         return HEAD_FIELD_NAME;
     field->name = (struct span){ line.p, n };
     field->value = span_trim((struct span){ line.p + n + 1, line.n - n - 1 });
-    if (!span_has_control(field->value))
-        return HEAD_FIELD_OK;
-    for (size_t i = 0; i < field->value.n; i++)
-        if (byte_is(field->value.p[i], BYTE_CONTROL))
-            return HEAD_FIELD_VALUE;
-    return HEAD_FIELD_OK;
+    return http_is_value(field->value) ? HEAD_FIELD_OK : HEAD_FIELD_VALUE;
 }
 
 /* Unsafe: any name without white space, any value without line ends; a NUL never (httpd's PR 43039). */

@@ -128,24 +128,23 @@ static bool one_host(const struct http_fields *fields)
     return n <= 1;
 }
 
-static struct span target_authority(const struct http_request_head *h, struct http_host *host)
+static struct span target_authority(struct http_host *host)
 {
-    struct http_target t;
+    const struct http_target *t = host->target;
 
     host->from_target =
-        http_parse_target(h->method, h->target, &t) &&
-        (t.form == HTTP_AUTHORITY_FORM || (t.form == HTTP_ABSOLUTE_FORM && span_ieq_str(t.scheme, host->scheme)));
+        t->form == HTTP_AUTHORITY_FORM || (t->form == HTTP_ABSOLUTE_FORM && span_ieq_str(t->scheme, host->scheme));
     if (!host->from_target)
         return (struct span){ NULL, 0 };
     /* Host and port lie side by side in the target; an empty port counts as none. */
-    return (struct span){ t.host.p, t.host.n + (t.port.n ? 1 + t.port.n : 0) };
+    return (struct span){ t->host.p, t->host.n + (t->port.n ? 1 + t->port.n : 0) };
 }
 
 bool http_request_host(struct arena *a, const struct http_request_head *h, struct http_host *host,
                        struct http_fault *fault)
 {
     struct span field = http_fields_get(&h->fields, "Host");
-    struct span named = target_authority(h, host);
+    struct span named = target_authority(host);
 
     host->name = NULL;
     host->port = 0;

@@ -35,7 +35,12 @@ static inline struct span http_fields_get(const struct http_fields *f, const cha
     return item ? item->value : (struct span){ NULL, 0 };
 }
 /* All values of that name joined by ", " as apr_table merges them; {NULL, 0} when absent. */
-struct span http_fields_join(struct arena *a, const struct http_fields *f, const char *name);
+struct span http_fields_join_named(struct arena *a, const struct http_fields *f, struct span name);
+static inline struct span http_fields_join(struct arena *a, const struct http_fields *f, const char *name)
+{
+    return f->tags & http_field_tag(span_of(name)) ? http_fields_join_named(a, f, span_of(name))
+                                                   : (struct span){ NULL, 0 };
+}
 void http_fields_set(struct arena *a, struct http_fields *f, const char *name, struct span value);   /* replace all */
 void http_fields_merge(struct arena *a, struct http_fields *f, const char *name, struct span value); /* "old, value" */
 unsigned http_fields_remove_named(struct http_fields *f, struct span name);
@@ -191,8 +196,9 @@ bool http_parse_host(struct arena *a, struct span authority, bool strict, char *
 struct http_host {
     const char *scheme; /* in: the connection's; a target of another scheme leaves the choice to the Host field */
     bool strict;        /* in */
-    bool from_target;   /* the target named it: Apache then replaces the Host field (AH02417) */
-    char *name;         /* NULL when none was named (only before HTTP/1.1) */
+    const struct http_target *target; /* in: the head's, in parts */
+    bool from_target;                 /* the target named it: Apache then replaces the Host field (AH02417) */
+    char *name;                       /* NULL when none was named (only before HTTP/1.1) */
     int port;
 };
 /* Whom a request is for (ap_update_vhost_from_headers, ap_check_request_header); false: missing, malformed or two. */
@@ -252,6 +258,7 @@ uint64_t http_parts_length(const struct http_multipart *m, const struct http_ran
 
 const char *http_reason(int status); /* "Not Found"; "Unknown Reason" for codes without a text */
 bool http_is_token(struct span s);
+bool http_is_value(struct span s);      /* no control but HTAB: what a field may hold */
 int64_t http_parse_date(struct span s); /* seconds; 0 when it is none */
 #define HTTP_DATE_LENGTH 29
 size_t http_date(int64_t seconds, char out[32]); /* "Sun, 06 Nov 1994 08:49:37 GMT" */

@@ -49,10 +49,7 @@ static struct span parse_reason(struct span rest)
     if (rest.n == 0 || *rest.p != ' ')
         return nothing;
     rest = span_trim(rest);
-    for (size_t i = 0; i < rest.n; i++)
-        if (byte_is(rest.p[i], BYTE_CONTROL))
-            return nothing;
-    return rest;
+    return http_is_value(rest) ? rest : nothing;
 }
 
 static bool parse_status_line(struct http_response_head *head, struct span line)
@@ -61,7 +58,6 @@ static bool parse_status_line(struct http_response_head *head, struct span line)
         return false;
     head->version = 10 + (line.p[7] - '0');
     head->status = (line.p[9] - '0') * 100 + (line.p[10] - '0') * 10 + (line.p[11] - '0');
-    head->reason = parse_reason((struct span){ line.p + 12, line.n - 12 });
     return true;
 }
 
@@ -151,10 +147,12 @@ static enum http_parse parse_fields(struct reader *r, struct head_lines *lines)
     while (head_take_line(lines, true, &line, &folded) && line.n) {
         struct http_field field;
         const struct http_fault *bad;
+        enum head_field result;
 
         if (line.n >= r->max_line)
             return refuse(r, &line_too_long, line);
-        if (!memchr(line.p, ':', line.n)) {
+        result = head_split_field(line, &field);
+        if (result == HEAD_FIELD_NAME && !memchr(line.p, ':', line.n)) {
             /* A second status line among the fields is an old server's slip that Apache forgives. */
             if (r->scan->bad_header == HTTP_HEADER_IGNORE || is_status_line(line)) {
                 r->head->ignored += !is_status_line(line);
@@ -162,7 +160,7 @@ static enum http_parse parse_fields(struct reader *r, struct head_lines *lines)
             }
             return refuse(r, &no_colon, line);
         }
-        bad = field_fault(head_split_field(line, &field), line);
+        bad = field_fault(result, line);
         if (bad)
             return refuse(r, bad, line);
         http_fields_add(r->arena, &r->head->fields, field.name, field.value);
@@ -181,6 +179,7 @@ static enum http_parse parse_head(struct reader *r)
     if (memchr(copy, '\0', n))
         return refuse(r, &nul_in_head, nothing);
     ASSERT(head_take_line(&lines, false, &line, &folded) && parse_status_line(r->head, line));
+    r->head->reason = parse_reason((struct span){ line.p + 12, line.n - 12 });
     return parse_fields(r, &lines);
 }
 

@@ -5,11 +5,12 @@
 
 static struct span until(struct span s, const char *stops)
 {
-    size_t n = 0;
+    for (; *stops; stops++) {
+        const char *at = s.n ? memchr(s.p, *stops, s.n) : NULL;
 
-    while (n < s.n && !strchr(stops, s.p[n]))
-        n++;
-    return (struct span){ s.p, n };
+        s.n = at ? (size_t)(at - s.p) : s.n;
+    }
+    return s;
 }
 
 static struct span past(struct span s, size_t n)

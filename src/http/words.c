@@ -100,6 +100,16 @@ bool http_is_token(struct span s)
     return s.n > 0;
 }
 
+bool http_is_value(struct span s)
+{
+    bool good = !span_has_control(s);
+
+    for (size_t i = 0; !good && i < s.n; i++)
+        if (byte_is(s.p[i], BYTE_CONTROL))
+            return false;
+    return true;
+}
+
 static char *put_two(char *out, int n)
 {
     *out++ = (char)('0' + n / 10);

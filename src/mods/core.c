@@ -7,16 +7,6 @@
 
 #define SECOND ((int64_t)1000000)
 
-const struct core_site *core_site_of(const struct site *s)
-{
-    return site_part(s, &core_module);
-}
-
-const struct core_place *core_place_of(const struct place *p)
-{
-    return place_part(p, &core_module);
-}
-
 static void set_site_defaults(void *site)
 {
     struct core_site *s = site;

@@ -490,16 +490,6 @@ int headers_error(struct request *r)
 
 /* ---- what may go out ---- */
 
-static bool is_value(struct span s)
-{
-    if (!span_has_control(s))
-        return true;
-    for (size_t i = 0; i < s.n; i++)
-        if (((unsigned char)s.p[i] < ' ' && s.p[i] != '\t') || s.p[i] == 0x7f)
-            return false;
-    return true;
-}
-
 static void refuse_field(const struct request *r, const struct http_field *f)
 {
     const char *name = http_escape_log(r->arena, f->name);
@@ -518,7 +508,7 @@ static void refuse_field(const struct request *r, const struct http_field *f)
 static bool sound(const struct request *r, const struct http_fields *fields)
 {
     HTTP_EACH_FIELD(f, fields)
-    if (!http_is_token(f->name) || !is_value(f->value)) {
+    if (!http_is_token(f->name) || !http_is_value(f->value)) {
         refuse_field(r, f);
         return false;
     }

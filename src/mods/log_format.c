@@ -237,6 +237,8 @@ const char *log_format_compile(struct arena *a, const char *text, const struct l
         if (fault)
             return fault;
     }
+    for (unsigned i = 0; i < p.n; i++)
+        p.items[i].n = strlen(p.items[i].arg);
     f->items = p.items;
     f->n = p.n;
     *out = f;

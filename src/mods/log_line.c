@@ -27,10 +27,7 @@ const struct request *log_original(const struct request *r)
 
 /* ---- bytes ------------------------------------------------------------------------------------------------------ */
 
-static bool is_plain(unsigned char c)
-{
-    return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
-}
+static const bool plain[256] = { [' ' ... '!'] = true, ['#' ... '['] = true, [']' ... '~'] = true };
 
 static void put_escaped_byte(struct buf *out, char c)
 {
@@ -48,7 +45,7 @@ static void put_escaped(struct buf *out, struct span s)
     while (s.n > 0) {
         size_t n = 0;
 
-        while (n < s.n && is_plain((unsigned char)s.p[n]))
+        while (n < s.n && plain[(unsigned char)s.p[n]])
             n++;
         buf_add(out, s.p, n);
         if (n < s.n)
@@ -410,7 +407,7 @@ static void put_item(struct line *l, const struct log_item *item)
     const struct request *r = l->r;
 
     switch (item->what) {
-    case LOG_TEXT: buf_adds(l->out, item->arg); break;
+    case LOG_TEXT: buf_add(l->out, item->arg, item->n); break;
     case LOG_TRAILER_IN: put_value(l, http_fields_get(&r->trailers_in, item->arg)); break;
     case LOG_TRAILER_OUT: put_value(l, http_fields_get(&r->trailers_out, item->arg)); break;
     case LOG_FIRST_BYTE: put_first_byte(l); break;

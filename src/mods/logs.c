@@ -279,10 +279,8 @@ static bool wanted(const struct custom_log *log, const struct request *r)
     return !log->condition || condition_holds(r, log->condition);
 }
 
-static uint64_t since(int64_t begun_us)
+static uint64_t since(int64_t begun_us, int64_t now)
 {
-    int64_t now = base_wall_us();
-
     return now > begun_us ? (uint64_t)(now - begun_us) : 0;
 }
 
@@ -293,9 +291,11 @@ void logs_access(const struct request *r)
     struct buf line = { 0 };
 
     end.wall_us = base_wall_us();
-    end.lasted_us = since(log_original(r)->begun_us);
+    end.lasted_us = since(log_original(r)->begun_us, end.wall_us);
     end.keepalive = r->keepalive;
     end.aborted = r->aborted;
+    if (site->n_logs)
+        buf_reserve(&line, BUF_HEAD);
     for (unsigned i = 0; i < site->n_logs; i++) {
         const struct open_log *o = &site->logs[i];
 
@@ -348,7 +348,7 @@ static struct access_record *make_record(const struct request *r, struct span te
     rec->magic = RECORD_MAGIC;
     rec->n = n;
     rec->head_out = r->bytes_out;
-    rec->spent_us = since(log_original(r)->begun_us);
+    rec->spent_us = since(log_original(r)->begun_us, base_wall_us());
     memcpy(rec->lines, lines, n * sizeof(*lines));
     memcpy(record_text(rec), text.p, text.n);
     return rec;
@@ -362,6 +362,8 @@ struct access_record *logs_prepare(const struct request *r)
     struct buf text = { 0 };
     unsigned n = 0;
 
+    if (site->n_logs)
+        buf_reserve(&text, BUF_HEAD);
     for (unsigned i = 0; i < site->n_logs; i++) {
         const struct open_log *o = &site->logs[i];
 
@@ -390,6 +392,7 @@ void logs_finish(struct access_record *rec, uint64_t bytes_in, uint64_t bytes_ou
     end.body = bytes_out > rec->head_out ? bytes_out - rec->head_out : 0;
     end.lasted_us = rec->spent_us + lasted_us;
     end.wall_us = end_wall_us;
+    buf_reserve(&line, BUF_HEAD);
     for (unsigned i = 0; i < rec->n; i++) {
         struct record_line *l = &rec->lines[i];
 

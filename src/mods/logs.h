@@ -18,6 +18,7 @@ struct log_item {
     bool original;            /* of the request before an internal redirect */
     bool negated;             /* statuses: all but these */
     const char *arg;          /* never NULL */
+    size_t n;                 /* its length */
     unsigned short *statuses; /* an item for these only */
     unsigned n_statuses;
     enum log_time_form form; /* of %t; arg is the strftime pattern */

@@ -43,11 +43,11 @@ static void take_extension(struct request *r, const struct mime_place *place, co
 static const char *take_extensions(struct request *r, const struct mime_place *place, const char *name)
 {
     const char *charset = NULL;
-    char *rest = arena_strdup(r->arena, name + strspn(name, ".")), *extension;
+    const char *dot = strchr(name + strspn(name, "."), '.');
+    char *rest = dot ? arena_strdup(r->arena, dot + 1) : NULL, *extension;
 
-    for (char *p = rest; *p; p++)
+    for (char *p = rest; p && *p; p++)
         *p = (char)tolower((unsigned char)*p);
-    strsep(&rest, ".");
     while ((extension = strsep(&rest, ".")))
         if (*extension)
             take_extension(r, place, extension, &charset);
@@ -91,7 +91,7 @@ void mime_find(struct request *r)
         r->content_type = DIRECTORY_TYPE;
         return;
     }
-    name = request_filename(r);
+    name = r->proxy ? r->proxy->url : r->filename;
     if (!name)
         return;
     if (place->use_path_info && r->path_info)

@@ -43,18 +43,12 @@ static const struct place *place_of(const struct request *r)
     return r->place ? r->place : &r->site->place;
 }
 
-const struct log_target *request_log(const struct request *r)
+const struct log_target *request_log_of_place(const struct request *r)
 {
     static _Thread_local struct log_target target;
-    const struct core_place *place;
 
-    if (!r->site)
-        return &log_main;
-    place = core_place_of(place_of(r));
-    if (!place->has_levels)
-        return &r->site->log;
     target = r->site->log;
-    target.levels = place->levels;
+    target.levels = core_place_of(place_of(r))->levels;
     return &target;
 }
 

@@ -105,8 +105,6 @@ void request_set_env(struct request *r, const char *name, const char *value);
 /* After an internal redirect: each NAME becomes REDIRECT_NAME, and REDIRECT_STATUS is what was (rename_original_env).
  */
 void request_rename_env(struct request *r);
-/* The site's, or the place's LogLevel on it: then valid until the next call on this thread. */
-const struct log_target *request_log(const struct request *r);
 /* httpd's subrequests: what would become of another path or file, as far as the fix-ups; ->status is 200 or the answer.
  * May block (authentication). */
 bool request_may_look(const struct request *r); /* no look ahead may look for itself */

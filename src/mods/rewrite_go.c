@@ -198,15 +198,12 @@ static int go(struct rewriting *w, enum rewrite_outcome outcome, struct span old
 static bool is_wanted(struct rewriting *w)
 {
     const struct request *r = w->r;
-    const struct rewrite_place *place = rewrite_place_of(r->place);
 
-    if (!place->enabled || rewrite_site_of(r->site)->owner != r->site)
-        return false;
     if (r->rewrite_ended) {
         REWRITE_LOG(w, 8, "Declining, no further rewriting due to END flag");
         return false;
     }
-    if (r->uri[0] == '/' || place->options & OPTION_ANY_URI)
+    if (r->uri[0] == '/' || rewrite_place_of(r->place)->options & OPTION_ANY_URI)
         return true;
     REWRITE_LOG(w, 8,
                 "Declining, request-URI '%s' is not a URL-path. Consult the manual entry for the RewriteOptions "
@@ -215,7 +212,7 @@ static bool is_wanted(struct rewriting *w)
     return false;
 }
 
-int rewrite_translate(struct request *r)
+static int translate(struct request *r)
 {
     struct rewriting w = { .r = r, .arena = r->arena };
     struct span old_args = r->args;
@@ -235,6 +232,13 @@ int rewrite_translate(struct request *r)
     if (outcome == REWRITE_NOTHING)
         return 0;
     return outcome == REWRITE_STATUS ? refuse(&w) : go(&w, outcome, old_args);
+}
+
+int rewrite_translate(struct request *r)
+{
+    bool enabled = rewrite_place_of(r->place)->enabled && rewrite_site_of(r->site)->owner == r->site;
+
+    return enabled ? translate(r) : 0;
 }
 
 /* ---- a directory's rules
@@ -348,16 +352,13 @@ static bool may_rewrite(const struct request *r)
     return false;
 }
 
-int rewrite_place(struct request *r)
+static int rewrite_in(struct request *r, const struct rewrite_place *place)
 {
-    const struct rewrite_place *place = rewrite_place_of(r->place);
     struct rewriting w = { .r = r, .arena = r->arena, .directory = place->directory, .proxied = r->proxy != NULL };
     const char *old_name = r->filename;
     struct span old_args = r->args;
     enum rewrite_outcome outcome;
 
-    if (!place->enabled || !place->directory || is_directory_itself(r, place))
-        return 0;
     w.traces = log_wants(request_log(r), LOG_REWRITE, LEVEL_TRACE1);
     if (r->rewrite_ended) {
         REWRITE_LOG(&w, 8, "Declining, no further rewriting due to END flag");
@@ -377,6 +378,13 @@ int rewrite_place(struct request *r)
         return refuse(&w);
     }
     return go_on(&w, outcome, old_name, old_args);
+}
+
+int rewrite_place(struct request *r)
+{
+    const struct rewrite_place *place = rewrite_place_of(r->place);
+
+    return place->enabled && place->directory && !is_directory_itself(r, place) ? rewrite_in(r, place) : 0;
 }
 
 /* ---- [T=], [H=]

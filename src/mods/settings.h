@@ -83,8 +83,23 @@ struct core_place {
     const char *force_type, *default_charset;    /* NULL: not said; off */
 };
 extern struct module core_module;
-const struct core_site *core_site_of(const struct site *s);
-const struct core_place *core_place_of(const struct place *p);
+static inline const struct core_site *core_site_of(const struct site *s)
+{
+    return site_part(s, &core_module);
+}
+static inline const struct core_place *core_place_of(const struct place *p)
+{
+    return place_part(p, &core_module);
+}
+/* The site's log with the levels of the request's place: valid until the next call on this thread. */
+const struct log_target *request_log_of_place(const struct request *r);
+/* Where lines about the request go; asked at every step, so here. */
+static inline const struct log_target *request_log(const struct request *r)
+{
+    if (!r->site)
+        return &log_main;
+    return core_place_of(r->place ? r->place : &r->site->place)->has_levels ? request_log_of_place(r) : &r->site->log;
+}
 /* Walks <Location>, <Directory>/<Files> (only when not proxied), <Proxy>, <If> and sets r->place. `stage` says how far.
  */
 enum walk_stage { WALK_LOCATION /* before translate */, WALK_FINAL /* after translate, before authz */ };

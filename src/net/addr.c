@@ -106,13 +106,12 @@ const char *addr_ip(const struct addr *a, char *out, size_t size)
     return out;
 }
 
-const char *addr_text(const struct addr *a, char *out, size_t size)
+const char *addr_with_port(const struct addr *a, const char *ip, char *out, size_t size)
 {
-    char ip[ADDR_TEXT], text[ADDR_TEXT + 24];
+    char text[ADDR_TEXT + 24];
     size_t n;
     bool v6;
 
-    addr_ip(a, ip, sizeof(ip));
     if (a->sa.sa_family != AF_INET && a->sa.sa_family != AF_INET6) {
         snprintf(out, size, "%s", ip);
         return out;
@@ -124,6 +123,13 @@ const char *addr_text(const struct addr *a, char *out, size_t size)
     memcpy(out, text, n);
     out[n] = '\0';
     return out;
+}
+
+const char *addr_text(const struct addr *a, char *out, size_t size)
+{
+    char ip[ADDR_TEXT];
+
+    return addr_with_port(a, addr_ip(a, ip, sizeof(ip)), out, size);
 }
 
 struct addr_small addr_shrink(const struct addr *a)

@@ -81,7 +81,8 @@ int addr_port(const struct addr *a);
 bool addr_is_any(const struct addr *a); /* 0.0.0.0, :: */
 /* "192.0.2.1", "::1" or the path; v4-mapped shown as v4. Returns out. */
 const char *addr_ip(const struct addr *a, char *out, size_t size);
-const char *addr_text(const struct addr *a, char *out, size_t size); /* ip:port, [ip]:port, path */
+const char *addr_text(const struct addr *a, char *out, size_t size);                      /* ip:port, [ip]:port, path */
+const char *addr_with_port(const struct addr *a, const char *ip, char *out, size_t size); /* the same from addr_ip's */
 struct addr_small addr_shrink(const struct addr *a);
 #define ADDR_TEXT 128
 

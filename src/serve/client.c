@@ -59,13 +59,14 @@ static void arm_head_timer(struct client *c)
 
 /* ---- from accept to close ---- */
 
-/* Where it was accepted: the listener's address, unless that stands for many. */
-static bool find_local(const struct listener *l, int fd, struct addr *local)
+void client_set_local(struct peer_info *p, const struct addr *local)
 {
-    if (addr_is_any(&l->addr))
-        return sock_local(fd, local);
-    *local = l->addr;
-    return true;
+    struct addr_small small = addr_shrink(local);
+
+    addr_ip(local, p->local_ip, sizeof(p->local_ip));
+    p->local_family = small.family;
+    memcpy(p->local_address, small.ip, sizeof(small.ip));
+    p->local_port = (unsigned short)addr_port(local);
 }
 
 static void set_peer(struct client *c, const struct listener *l, int fd, const struct addr *peer)
@@ -75,20 +76,16 @@ static void set_peer(struct client *c, const struct listener *l, int fd, const s
     uint64_t id = (uint64_t)c->worker->accepted << 10 | c->worker->id << 2;
     struct addr_small small = addr_shrink(peer);
 
+    c->peer = l->peer;
     addr_ip(peer, c->peer.ip, sizeof(c->peer.ip));
-    addr_text(peer, c->peer.text, sizeof(c->peer.text));
+    addr_with_port(peer, c->peer.ip, c->peer.text, sizeof(c->peer.text));
     c->peer.port = small.port;
     c->peer.family = small.family;
     memcpy(c->peer.address, small.ip, sizeof(small.ip));
     for (int i = 0; i < 11; i++, id >>= 6)
         c->peer.id[i] = digits[id & 63];
-    if (find_local(l, fd, &local)) {
-        addr_ip(&local, c->peer.local_ip, sizeof(c->peer.local_ip));
-        small = addr_shrink(&local);
-        c->peer.local_family = small.family;
-        memcpy(c->peer.local_address, small.ip, sizeof(small.ip));
-        c->peer.local_port = (unsigned short)addr_port(&local);
-    }
+    if (addr_is_any(&l->addr) && sock_local(fd, &local))
+        client_set_local(&c->peer, &local);
 }
 
 /* The first site of the local address: its limits hold until a Host is known, as in Apache. */

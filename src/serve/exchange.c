@@ -80,18 +80,18 @@ static void answer_here(struct exchange *ex)
         request_show(ex, path);
 }
 
-static enum step_result take_step(struct exchange *ex)
+static enum step_result take_steps(struct exchange *ex)
 {
-    enum step_result result = request_step(ex);
+    enum step_result result = request_go(ex);
 
-    if (result == STEP_WAIT && ex->resumed)
-        result = ex->resume_how;
     if (result == STEP_DONE)
         return result;
-    ex->resumed = false; /* STEP_AGAIN has set the step */
-    if (result == STEP_NEXT)
-        ex->step++;
-    else if (result == STEP_REPLY)
+    if (result == STEP_WAIT && ex->resumed) {
+        result = ex->resume_how;
+        ex->step += result == STEP_NEXT; /* STEP_AGAIN has set the step */
+    }
+    ex->resumed = false;
+    if (result == STEP_REPLY)
         answer_here(ex);
     return result;
 }
@@ -104,7 +104,7 @@ void exchange_run(struct exchange *ex)
     ASSERT(!ex->running);
     ex->running = true;
     do {
-        result = take_step(ex);
+        result = take_steps(ex);
         if (result == STEP_DONE)
             return;
     } while (result != STEP_WAIT && ex->reply != REPLY_COMPLETE);

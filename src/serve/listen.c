@@ -71,6 +71,8 @@ void listener_open(struct worker *w, int fd, const struct addr *a)
     l->worker = w;
     l->addr = *a;
     l->batch = 1;
+    if (!addr_is_any(a))
+        client_set_local(&l->peer, a);
     link_push(&w->listeners, &l->link);
     if (!loop_watch_level(w->loop, &l->watch, fd, EPOLLIN))
         LOG_AT(&w->epoch->snapshot->main->log, LOG_CORE, LEVEL_CRIT, 0, errno, NULL, "cannot watch a listener");

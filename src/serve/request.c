@@ -44,7 +44,8 @@ static enum step_result choose_site(struct exchange *ex)
 {
     struct request *r = &ex->r;
     struct http_host host = { .scheme = r->peer->tls ? "https" : "http",
-                              .strict = !core_site_of(r->site)->http_unsafe };
+                              .strict = !core_site_of(r->site)->http_unsafe,
+                              .target = &r->target };
     struct http_fault fault = { 0 };
 
     r->keepalive = wants_keepalive(&r->head);
@@ -501,11 +502,20 @@ static unsigned step_of(enum step_result (*run)(struct exchange *ex))
     return i;
 }
 
-enum step_result request_step(struct exchange *ex)
+enum step_result request_go(struct exchange *ex)
 {
-    ASSERT(ex->step < COUNT_OF(steps));
-    LOG_AT(request_log(&ex->r), LOG_CORE, LEVEL_TRACE8, 0, 0, ex->r.client_text, "step: %s", steps[ex->step].name);
-    return steps[ex->step].run(ex);
+    do {
+        const struct step *step = &steps[ex->step];
+        enum step_result result;
+
+        ASSERT(ex->step < COUNT_OF(steps));
+        LOG_AT(request_log(&ex->r), LOG_CORE, LEVEL_TRACE8, 0, 0, ex->r.client_text, "step: %s", step->name);
+        result = step->run(ex);
+        if (result != STEP_NEXT)
+            return result;
+        ex->step++;
+    } while (ex->reply != REPLY_COMPLETE);
+    return STEP_NEXT;
 }
 
 void request_choose_again(struct exchange *ex)

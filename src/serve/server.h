@@ -86,6 +86,7 @@ struct listener {
     struct link link;
     struct addr addr;
     struct worker *worker;
+    struct peer_info peer; /* what a client's begins as: where it was accepted, unless `addr` stands for many */
     unsigned batch; /* accepted at once: one when they come singly, for it costs a call to find the queue empty */
 };
 void listener_open(struct worker *w, int fd, const struct addr *a);
@@ -130,6 +131,7 @@ struct client {
     bool half_closed;              /* its FIN was read */
 };
 void client_accept(struct listener *l, int fd, const struct addr *peer);
+void client_set_local(struct peer_info *p, const struct addr *local); /* where it was accepted */
 void client_close(struct client *c);
 void client_start(struct client *c, int fd); /* what the connection speaks first: TLS or HTTP; takes fd */
 void client_begin(struct client *c);         /* the connection stands: heads may come */
@@ -236,7 +238,8 @@ void exchange_arm(struct exchange *ex);       /* the timer, for whom it waits no
 bool exchange_waits_for_client(const struct exchange *ex);
 
 /* request.c */
-enum step_result request_step(struct exchange *ex); /* runs the step it stands at */
+/* Takes one step after the other, up to what is not STEP_NEXT or to the whole answer. */
+enum step_result request_go(struct exchange *ex);
 enum step_result request_decide(struct exchange *ex,
                                 int status);    /* what a module's status, or its redirect, leads to */
 int request_look_up(struct request *r);         /* as far as the fix-ups: 0, or a status */

@@ -158,6 +158,7 @@ static void add_101(struct exchange *ex)
     struct buf *out = &ex->client->out;
     size_t before = buf_len(out);
 
+    buf_reserve(out, BUF_HEAD);
     buf_adds(out, "HTTP/1.1 101 Switching Protocols\r\n");
     HTTP_EACH_FIELD(f, &ex->r.out)
     {

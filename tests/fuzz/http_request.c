@@ -20,8 +20,8 @@ static void check_fields(const struct http_fields *fields, const struct http_lim
 
 static void check_head(struct arena *a, const struct http_request_head *head, const struct http_limits *limits)
 {
-    struct http_host host = { .scheme = "http", .strict = !limits->unsafe };
     struct http_target target;
+    struct http_host host = { .scheme = "http", .strict = !limits->unsafe, .target = &target };
     struct http_fault fault;
     struct http_body body;
     char *path;
