@@ -211,16 +211,6 @@ static void tunnel_defaults(void *place)
     p->fallback = 1;
 }
 
-const struct proxy_site *proxy_site_of(const struct site *s)
-{
-    return site_part(s, &proxy_module);
-}
-
-const struct proxy_place *proxy_place_of(const struct place *p)
-{
-    return place_part(p, &proxy_module);
-}
-
 bool proxy_tunnel_alone(const struct request *r)
 {
     const struct proxy_site *site = proxy_site_of(r->site);

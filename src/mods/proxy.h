@@ -12,6 +12,8 @@ struct proxy_alias {     /* one ProxyPass */
     const char *real;    /* URL without "unix:…|", or "!" */
     struct regex *regex; /* NULL: prefix */
     unsigned flags;
+    const struct proxy_origin *origin; /* of all URLs that it gives, whatever the path; NULL: it depends */
+    size_t origin_length;              /* bytes of `real` up to the path and its slash */
 };
 
 /* ---- proxy.c ------------------------------------------------------------------------------------ */
@@ -86,6 +88,9 @@ struct proxy_netloc { /* "//host:port/path" in parts */
 const char *proxy_split_netloc(struct arena *a, const char *text, struct proxy_netloc *n); /* NULL or what is wrong */
 /* Canonicalises r->proxy->url and takes it apart; 0 or a status. */
 int proxy_canonicalise(struct request *r);
+const struct proxy_origin *proxy_origin_of(struct arena *a, const char *scheme, const char *host, int port);
+/* Of all URLs that begin so, and how much of them it takes; NULL: what follows may change it. */
+const struct proxy_origin *proxy_origin_ahead(struct arena *a, const char *real, size_t *n);
 int proxy_set_member_url(struct request *r);
 
 /* ---- proxy_reverse.c ---------------------------------------------------------------------------- */

@@ -29,22 +29,28 @@ static bool next_name(struct span *rest, struct span *name)
 void proxy_strip_connection(struct http_fields *f)
 {
     http_fields_remove(f, "Proxy-Connection");
+    if (!http_fields_find(f, "Connection"))
+        return;
     for (unsigned i = 0; i < f->n; i++) {
         struct http_field *line = &f->items[i];
         struct span rest = line->value, name;
         if (!line->name.p || !span_ieq_str(line->name, "Connection"))
             continue;
         while (next_name(&rest, &name))
-            if (!span_ieq_str(name, "Connection"))
+            if ((f->tags & http_field_tag(name)) && !span_ieq_str(name, "Connection"))
                 http_fields_remove_named(f, name);
     }
     http_fields_remove(f, "Connection");
 }
 
-static void remove_all(struct http_fields *f, const char *const *names)
+/* Each on its own: of a constant name it is known without a call that it is not there. */
+static void remove_hops(struct http_fields *f)
 {
-    for (; *names; names++)
-        http_fields_remove(f, *names);
+    http_fields_remove(f, "Transfer-Encoding");
+    http_fields_remove(f, "Keep-Alive");
+    http_fields_remove(f, "Upgrade");
+    http_fields_remove(f, "Trailer");
+    http_fields_remove(f, "TE");
 }
 
 /* ---- what we add -------------------------------------------------------------------------------- */
@@ -59,17 +65,20 @@ const char *proxy_via(const struct request *r)
 }
 
 /* All lines of the name become one, with ours last: a client's second line must not come behind it. */
-static void merge_all(struct arena *a, struct http_fields *f, const char *name, const char *value)
+static void merge_all(struct arena *a, struct http_fields *f, struct span name, const char *value)
 {
-    struct http_field *first = http_fields_find(f, name);
-    struct span old = http_fields_join(a, f, name);
+    struct span old = { 0 }, kept;
+    struct http_field *first;
 
-    if (!first) {
-        http_fields_add(a, f, span_of(name), span_of(value));
+    if (f->tags & http_field_tag(name))
+        old = http_fields_join_named(a, f, name);
+    if (!old.p) {
+        http_fields_add(a, f, name, span_of(value));
         return;
     }
-    struct span kept = first->name;
-    http_fields_remove(f, name);
+    first = http_fields_named(f, name);
+    kept = first->name;
+    http_fields_remove_named(f, name);
     first->name = kept;
     first->value = span_of(arena_printf(a, "%.*s, %s", (int)old.n, old.p, value));
 }
@@ -78,10 +87,10 @@ static void add_forwarded(struct request *r, struct http_fields *f, struct span 
 {
     if (!proxy_place_of(r->place)->add_headers)
         return;
-    merge_all(r->arena, f, "X-Forwarded-For", r->client_ip);
+    merge_all(r->arena, f, SPAN("X-Forwarded-For"), r->client_ip);
     if (host.p)
-        merge_all(r->arena, f, "X-Forwarded-Host", arena_span(r->arena, host));
-    merge_all(r->arena, f, "X-Forwarded-Server", r->site->server_name);
+        merge_all(r->arena, f, SPAN("X-Forwarded-Host"), arena_span(r->arena, host));
+    merge_all(r->arena, f, SPAN("X-Forwarded-Server"), r->site->server_name);
 }
 
 static void add_via(struct request *r, struct http_fields *f)
@@ -90,28 +99,21 @@ static void add_via(struct request *r, struct http_fields *f)
     if (via == VIA_BLOCK)
         http_fields_remove(f, "Via");
     else if (via != VIA_OFF)
-        merge_all(r->arena, f, "Via", proxy_via(r));
+        merge_all(r->arena, f, SPAN("Via"), proxy_via(r));
 }
 
-static const char *choose_host(struct request *r, struct span sent)
+static struct span choose_host(struct request *r, struct span sent)
 {
-    const struct proxy_target *t = r->proxy;
-    bool v6 = strchr(t->host, ':') != NULL;
-
-    if (!proxy_place_of(r->place)->preserve_host) {
-        char port[24] = "";
-        if (t->port_written && t->port != 80)
-            port[1 + span_put_number(port + 1, (uint64_t)t->port, 10)] = '\0', port[0] = ':';
-        return arena_concat(r->arena, v6 ? "[" : "", t->host, v6 ? "]" : "", port, NULL);
-    }
+    if (!proxy_place_of(r->place)->preserve_host)
+        return r->proxy->origin->name;
     if (sent.p)
-        return arena_span(r->arena, sent);
+        return sent;
     REQUEST_LOG(r, LOG_PROXY, LEVEL_WARN, 1092,
                 "no HTTP 0.9 request (with no host line) on incoming request and preserve host set forcing hostname to "
                 "be %s for "
                 "uri %s",
                 r->site->server_name, r->uri);
-    return r->site->server_name;
+    return span_of(r->site->server_name);
 }
 
 /* Expect: the client's when it is passed on, or ours as a test of the backend (ping=). */
@@ -125,7 +127,7 @@ static void settle_expect(struct request *r, struct http_fields *f, bool has_bod
     if (!r->proxy->awaits_continue)
         http_fields_remove(f, "Expect");
     else if (!http_fields_has_token(f, "Expect", "100-continue"))
-        merge_all(r->arena, f, "Expect", "100-Continue");
+        merge_all(r->arena, f, SPAN("Expect"), "100-Continue");
 }
 
 /* ---- to the backend ----------------------------------------------------------------------------- */
@@ -167,13 +169,12 @@ static int check_coding(struct request *r)
  * added. */
 static void edit_fields(struct request *r, struct http_fields *f, bool has_body, bool force10)
 {
-    static const char *const dropped[] = {
-        "Transfer-Encoding", "Content-Length", "Keep-Alive", "Upgrade", "Trailer", "TE", "Host", NULL
-    };
     struct span host = http_fields_get(&r->head.fields, "Host");
 
     proxy_strip_connection(f);
-    remove_all(f, dropped);
+    remove_hops(f);
+    http_fields_remove(f, "Content-Length");
+    http_fields_remove(f, "Host");
     add_via(r, f);
     settle_expect(r, f, has_body, force10);
     add_forwarded(r, f, host);
@@ -193,11 +194,12 @@ int proxy_build_head(struct request *r, const struct http_body *body, bool reuse
         return status;
     http_fields_share(r->arena, &fields, &r->head.fields);
     edit_fields(r, &fields, body->framing == HTTP_CHUNKED || (body->framing == HTTP_LENGTH && body->left), force10);
+    buf_reserve(out, BUF_HEAD);
     buf_add(out, r->head.method.p, r->head.method.n);
     buf_add(out, " ", 1);
     buf_add(out, t->path.p, t->path.n);
     buf_adds(out, force10 ? " HTTP/1.0\r\n" : " HTTP/1.1\r\n");
-    http_field_write(out, SPAN("Host"), span_of(choose_host(r, http_fields_get(&r->head.fields, "Host"))));
+    http_field_write(out, SPAN("Host"), choose_host(r, http_fields_get(&r->head.fields, "Host")));
     HTTP_EACH_FIELD(f, &fields)
     http_field_write(out, f->name, f->value);
     write_framing(out, body);
@@ -321,8 +323,6 @@ static void keep_challenge(struct request *r, const struct http_response_head *h
 
 int proxy_take_head(struct request *r, const struct http_response_head *h)
 {
-    static const char *const dropped[] = { "Keep-Alive", "Proxy-Authenticate", "TE", "Trailer",
-                                           "Upgrade",    "Transfer-Encoding",  NULL };
     struct span upgrade = http_fields_get(&h->fields, "Upgrade");
     int via = proxy_site_of(r->site)->via, status = check_switch(r, h, upgrade);
 
@@ -336,7 +336,8 @@ int proxy_take_head(struct request *r, const struct http_response_head *h)
         REQUEST_LOG(r, LOG_PROXY_HTTP, LEVEL_DEBUG, 1107, "server %s:%d returned Transfer-Encoding and Content-Length",
                     r->proxy->host, r->proxy->port);
     proxy_strip_connection(&r->out);
-    remove_all(&r->out, dropped);
+    remove_hops(&r->out);
+    http_fields_remove(&r->out, "Proxy-Authenticate");
     if (via == VIA_ON || via == VIA_FULL)
         http_fields_add(r->arena, &r->out, SPAN("Via"), span_of(proxy_via(r)));
     keep_challenge(r, h);

@@ -23,12 +23,13 @@ size_t proxy_alias_match(const char *uri, const char *alias)
     while (*a && *u) {
         if (*u != *a)
             return 0;
-        if (*a == '/') {
-            a += strspn(a, "/");
-            u += strspn(u, "/");
-        } else {
-            a++, u++;
-        }
+        if (*a == '/')
+            while (a[1] == '/')
+                a++;
+        if (*u == '/')
+            while (u[1] == '/')
+                u++;
+        a++, u++;
     }
     if (*a || a == alias)
         return 0;
@@ -85,6 +86,12 @@ static void try_pattern(struct attempt *t, const struct regex *regex)
     }
 }
 
+/* ProxyPass /path ! */
+static bool says_no(const char *real)
+{
+    return real[0] == '!' && !real[1];
+}
+
 static bool is_websocket_url(const char *url)
 {
     return strncasecmp(url, "ws:", 3) == 0 || strncasecmp(url, "wss:", 4) == 0;
@@ -121,7 +128,7 @@ static enum verdict try_alias(struct request *r, const struct proxy_alias *alias
         t.fake = proxy_interpolate(r, t.fake);
         t.real = proxy_interpolate(r, t.real);
     }
-    if (strcmp(t.real, "!") == 0)
+    if (says_no(t.real))
         t.nocanon = wanted_raw = false;
     if (alias->regex)
         try_pattern(&t, alias->regex);
@@ -132,7 +139,7 @@ static enum verdict try_alias(struct request *r, const struct proxy_alias *alias
         return DECIDED;
     if (!t.found)
         return GO_ON;
-    if (strcmp(t.real, "!") == 0) {
+    if (says_no(t.real)) {
         REQUEST_LOG(r, LOG_PROXY, LEVEL_TRACE1, 3463, "proxying is explicitly disabled for URI path '%s'; declining",
                     r->uri);
         return DECIDED;
@@ -140,9 +147,11 @@ static enum verdict try_alias(struct request *r, const struct proxy_alias *alias
     if (wanted_raw && !t.nocanon)
         REQUEST_LOG(r, LOG_PROXY, LEVEL_WARN, 1136, "Unescaped URL path matched ProxyPass; ignoring unsafe nocanon");
     /* mod_proxy_wstunnel leaves what is no handshake to the next ProxyPass. */
-    if (is_websocket_url(t.found) && proxy_tunnel_alone(r) && !http_fields_find(&r->head.fields, "Upgrade"))
+    if (proxy_tunnel_alone(r) && is_websocket_url(t.found) && !http_fields_find(&r->head.fields, "Upgrade"))
         return GO_ON;
     proxy_accept(r, t.found, t.nocanon);
+    r->proxy->origin = alias->origin;
+    r->proxy->origin_length = alias->origin_length;
     REQUEST_LOG(r, LOG_PROXY, LEVEL_TRACE1, 3464, "URI path '%s' matches proxy handler 'proxy:%s'", r->uri, t.found);
     return DECIDED;
 }

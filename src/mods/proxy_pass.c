@@ -116,6 +116,8 @@ static const char *add_alias(struct conf_cmd *cmd, struct pass *pass, const char
         if (!alias->regex)
             return "Regular expression could not be compiled.";
     }
+    if (!pass->match && !(pass->flags & ALIAS_INTERPOLATE))
+        alias->origin = proxy_origin_ahead(cmd->arena, real, &alias->origin_length);
     keep_alias(cmd, alias);
     return NULL;
 }

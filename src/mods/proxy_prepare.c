@@ -164,20 +164,15 @@ static int choose_worker(struct request *r)
     return 0;
 }
 
-static bool is_tls(const char *scheme)
-{
-    return strcmp(scheme, "https") == 0 || strcmp(scheme, "wss") == 0;
-}
-
 static bool is_handled(const struct request *r)
 {
-    const char *scheme = r->proxy->scheme;
+    const struct proxy_origin *o = r->proxy->origin;
     const struct proxy_site *site = proxy_site_of(r->site);
-    bool tls = is_tls(scheme), http = site->http_loaded && (!tls || site->ssl_loaded);
+    bool http = site->http_loaded && (!o || !o->tls || site->ssl_loaded);
 
-    if (strcmp(scheme, tls ? "https" : "http") == 0)
-        return http;
-    return strcmp(scheme, tls ? "wss" : "ws") == 0 && (http || proxy_tunnel_alone(r));
+    if (!o || o->speaks == SPEAKS_OTHER)
+        return false;
+    return http || (o->speaks == SPEAKS_WS && proxy_tunnel_alone(r));
 }
 
 static int check_scheme(struct request *r)
@@ -216,7 +211,7 @@ static int choose_tls(struct request *r)
 {
     struct proxy_target *t = r->proxy;
 
-    if (!is_tls(t->scheme))
+    if (!t->origin->tls)
         return 0;
     t->ssl = &ssl_place_of(r->place)->proxy;
     t->tls = t->ssl->engine != 0;

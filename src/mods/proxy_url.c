@@ -81,46 +81,24 @@ static int forbid(struct request *r, const char *what)
 }
 
 /* NoDecode is a place's in httpd, and each section begins anew with Off as none can have the line: "%2F" then goes on
- * as
- * "%252F", which is what people write nocanon against. <Proxy> does so when a line of the core stands in it. */
+ * as "%252F", which is what people write nocanon against. <Proxy> does so when a line of the core stands in it. */
 static bool keeps_slash(const struct request *r)
 {
     return core_site_of(r->site)->encoded_slashes == HTTP_SLASHES_NODECODE && !r->located && !r->conditional &&
            core_place_of(r->place) == core_place_of(&r->site->place);
 }
 
-/* Path and query as they go on the request line, from what stands after the host. */
-static int build_path(struct request *r, const char *rest, const char **path)
+/* What follows the host's slash as it goes on the request line, and the query where it has one of its own. */
+static int encode(struct request *r, const char *rest, const char **path, const char **query)
 {
-    const char *query = r->args.p ? arena_span(r->arena, r->args) : NULL;
-
-    if (r->proxy->nocanon) {
-        *path = arena_concat(r->arena, "/", rest, NULL);
+    *query = NULL;
+    *path = r->proxy->nocanon ? rest : http_encode_path(r->arena, span_of(rest), keeps_slash(r));
+    if (r->proxy->nocanon)
         return is_clean(rest) ? 0 : forbid(r, "path");
-    }
-    const char *encoded = http_encode_path(r->arena, span_of(rest), keeps_slash(r));
-    if (!encoded)
+    if (!*path)
         return 400;
-    if (query && !is_clean(query))
-        return forbid(r, "query string");
-    *path = arena_concat(r->arena, "/", encoded, query ? "?" : "", query ? query : "", NULL);
-    return 0;
-}
-
-static void set_url(struct request *r, const struct proxy_netloc *net, const char *path)
-{
-    struct proxy_target *t = r->proxy;
-    int standard = http_default_port(span_of(t->scheme));
-    bool v6 = strchr(net->host, ':') != NULL;
-    char port[24] = "";
-
-    t->host = net->host;
-    t->port_written = net->port && net->port != standard;
-    t->port = net->port ? net->port : standard;
-    t->path = span_of(path);
-    if (t->port_written)
-        port[1 + span_put_number(port + 1, (uint64_t)t->port, 10)] = '\0', port[0] = ':';
-    t->url = arena_concat(r->arena, t->scheme, "://", v6 ? "[" : "", net->host, v6 ? "]" : "", port, path, NULL);
+    *query = r->args.p ? arena_span(r->arena, r->args) : NULL;
+    return !*query || is_clean(*query) ? 0 : forbid(r, "query string");
 }
 
 static bool is_http_like(const char *scheme)
@@ -132,13 +110,63 @@ static bool is_http_like(const char *scheme)
     return false;
 }
 
-static char *take_scheme(struct request *r, size_t n)
+const struct proxy_origin *proxy_origin_of(struct arena *a, const char *scheme, const char *host, int port)
 {
-    char *scheme = arena_strndup(r->arena, r->proxy->url, n);
+    struct proxy_origin *o = arena_alloc(a, sizeof(*o));
+    int standard = http_default_port(span_of(scheme));
+    bool v6 = strchr(host, ':') != NULL, written = port && port != standard;
+    const char *text = v6 ? arena_concat(a, "[", host, "]", NULL) : host;
+    char digits[24] = ":";
+
+    digits[1 + span_put_number(digits + 1, (uint64_t)port, 10)] = '\0';
+    *o = (struct proxy_origin){ .scheme = scheme, .host = host, .port = port ? port : standard };
+    o->port_written = written;
+    o->tls = strcmp(scheme, "https") == 0 || strcmp(scheme, "wss") == 0;
+    o->speaks = !is_http_like(scheme) ? SPEAKS_OTHER : *scheme == 'w' ? SPEAKS_WS : SPEAKS_HTTP;
+    o->base = span_of(arena_concat(a, scheme, "://", text, written ? digits : "", NULL));
+    o->name = span_of(arena_concat(a, text, written && port != 80 ? digits : "", NULL));
+    return o;
+}
+
+static int set_url(struct request *r, const struct proxy_origin *o, const char *rest)
+{
+    struct proxy_target *t = r->proxy;
+    const char *path, *query;
+    int status;
+
+    t->origin = o;
+    t->scheme = o->scheme;
+    t->host = o->host;
+    t->port = o->port;
+    t->port_written = o->port_written;
+    status = encode(r, rest, &path, &query);
+    if (status)
+        return status;
+    t->url = arena_concat(r->arena, o->base.p, "/", path, query ? "?" : "", query ? query : "", NULL);
+    t->path = span_of(t->url + o->base.n);
+    return 0;
+}
+
+static char *take_scheme(struct arena *a, const char *url, size_t n)
+{
+    char *scheme = arena_strndup(a, url, n);
     if (is_http_like(scheme))
         for (char *c = scheme; *c; c++)
             *c = (char)tolower((unsigned char)*c);
     return scheme;
+}
+
+const struct proxy_origin *proxy_origin_ahead(struct arena *a, const char *real, size_t *n)
+{
+    const char *colon = strchr(real, ':'), *scheme = colon ? take_scheme(a, real, (size_t)(colon - real)) : "";
+    const char *slash = colon && strncmp(colon, "://", 3) == 0 ? strchr(colon + 3, '/') : NULL;
+    struct proxy_netloc net;
+
+    if (!slash || !is_http_like(scheme) || proxy_split_netloc(a, colon + 1, &net) || !is_clean(net.host) ||
+        strpbrk(net.host, "?#"))
+        return NULL;
+    *n = (size_t)(slash + 1 - real);
+    return proxy_origin_of(a, scheme, net.host, net.port);
 }
 
 /* Of a balancer's member: its own path and then the one that was mapped to the balancer, encoded together. */
@@ -146,31 +174,26 @@ int proxy_set_member_url(struct request *r)
 {
     struct proxy_target *t = r->proxy;
     const struct proxy_worker *w = t->worker;
-    const char *own = strchr(w->name + strlen(w->scheme) + 3, '/'), *path;
-    struct proxy_netloc net = { .host = w->host, .port = w->port_written ? w->port : 0 };
+    const char *own = strchr(w->name + strlen(w->scheme) + 3, '/');
     int status =
-        build_path(r, own ? arena_concat(r->arena, own + 1, "/", t->member_path, NULL) : t->member_path, &path);
+        set_url(r, w->origin, own ? arena_concat(r->arena, own + 1, "/", t->member_path, NULL) : t->member_path);
 
-    if (!is_http_like(w->scheme)) {
-        REQUEST_LOG(r, LOG_PROXY, LEVEL_ERROR, 934, "all workers are busy.  Unable to serve %s%s", t->balancer->name,
-                    t->balancer_path);
-        return 503;
-    }
-    t->scheme = w->scheme;
-    if (!status)
-        set_url(r, &net, path);
-    return status;
+    if (is_http_like(w->scheme))
+        return status;
+    REQUEST_LOG(r, LOG_PROXY, LEVEL_ERROR, 934, "all workers are busy.  Unable to serve %s%s", t->balancer->name,
+                t->balancer_path);
+    return 503;
 }
 
 static int find_balancer(struct request *r, const struct proxy_netloc *net)
 {
     struct proxy_target *t = r->proxy;
-    const char *path = NULL, *name = arena_concat(r->arena, "balancer://", net->host, NULL);
-    int status = build_path(r, net->path, &path);
+    const char *name = arena_concat(r->arena, "balancer://", net->host, NULL), *path, *query;
+    int status = encode(r, net->path, &path, &query);
 
     t->balancer = proxy_balancer_find(&proxy_site_of(r->site)->balancers, name);
     t->member_path = net->path;
-    t->balancer_path = path;
+    t->balancer_path = status ? NULL : arena_concat(r->arena, "/", path, query ? "?" : "", query ? query : "", NULL);
     return status;
 }
 
@@ -186,15 +209,17 @@ static int check_host(struct request *r)
     return 0;
 }
 
-int proxy_canonicalise(struct request *r)
+/* As httpd's canon_handler, where the URL did not come from a ProxyPass line alone. */
+static int canonicalise(struct request *r, const char *url)
 {
-    const char *url = r->proxy->url, *colon = strchr(url, ':'), *path = NULL, *fault;
+    const char *colon = strchr(url, ':'), *fault;
     bool balanced = proxy_is_balancer(url) && proxy_site_of(r->site)->balancer_loaded;
     struct proxy_netloc net;
+    int status;
 
     if (!colon || colon == url)
         return 400;
-    r->proxy->scheme = take_scheme(r, (size_t)(colon - url));
+    r->proxy->scheme = take_scheme(r->arena, url, (size_t)(colon - url));
     if (!is_http_like(r->proxy->scheme) && !balanced)
         return 0; /* no handler will want it */
     fault = proxy_split_netloc(r->arena, colon + 1, &net);
@@ -205,9 +230,13 @@ int proxy_canonicalise(struct request *r)
     }
     if (balanced)
         return find_balancer(r, &net);
-    int status = build_path(r, net.path, &path);
-    if (status)
-        return status;
-    set_url(r, &net, path);
-    return check_host(r);
+    status = set_url(r, proxy_origin_of(r->arena, r->proxy->scheme, net.host, net.port), net.path);
+    return status ? status : check_host(r);
+}
+
+int proxy_canonicalise(struct request *r)
+{
+    const struct proxy_target *t = r->proxy;
+
+    return t->origin ? set_url(r, t->origin, t->url + t->origin_length) : canonicalise(r, t->url);
 }

@@ -66,6 +66,21 @@ static enum ematch match_name(const char *str, const char *name)
     return EMATCH_YES;
 }
 
+/* Scheme and host in any case, as names are in lower case. */
+static bool begins_with(const char *url, size_t host_end, const struct proxy_worker *w, size_t n)
+{
+    return strncasecmp(url, w->name, host_end) == 0 && memcmp(url + host_end, w->name + host_end, n - host_end) == 0;
+}
+
+static bool matches(struct arena *a, const char *url, size_t host_end, const struct proxy_worker *w)
+{
+    char *copy = arena_strdup(a, url);
+
+    for (size_t i = 0; i < host_end; i++)
+        copy[i] = (char)tolower((unsigned char)copy[i]);
+    return match_name(copy, w->name) == EMATCH_YES;
+}
+
 struct proxy_worker *proxy_worker_find(struct arena *a, const struct vec *workers, const char *url, unsigned kinds)
 {
     const char *colon = strchr(url, ':');
@@ -75,15 +90,12 @@ struct proxy_worker *proxy_worker_find(struct arena *a, const struct vec *worker
     if (!colon || strncmp(colon, "://", 3) != 0 || !colon[3])
         return NULL;
     size_t host_end = strcspn(colon + 3, "/") + (size_t)(colon + 3 - url);
-    char *copy = arena_strndup(a, url, length);
-    for (size_t i = 0; i < host_end; i++)
-        copy[i] = (char)tolower((unsigned char)copy[i]);
     for (unsigned i = 0; i < workers->n; i++) {
         struct proxy_worker *w = workers->items[i];
         size_t n = strlen(w->name);
         if (n > length || n < host_end || n <= longest || !(kinds & (w->dynamic ? WORKER_MATCH : WORKER_PREFIX)))
             continue;
-        if (w->dynamic ? match_name(copy, w->name) == EMATCH_YES : strncmp(copy, w->name, n) == 0)
+        if (w->dynamic ? matches(a, url, host_end, w) : begins_with(url, host_end, w, n))
             best = w, longest = n;
     }
     return best;
@@ -175,6 +187,7 @@ static void name_worker(struct arena *a, struct proxy_worker *w, const struct pa
     w->host = p->host;
     w->port = port ? port : standard;
     w->port_written = written;
+    w->origin = proxy_origin_of(a, p->scheme, p->host, port);
     w->name = arena_concat(a, p->scheme, "://", p->user ? p->user : "", v6 ? "[" : "", p->host, v6 ? "]" : "",
                            written ? ":" : "", written ? p->port : "", p->path, NULL);
 }

@@ -6,8 +6,17 @@
 
 /* ---- proxy.c, proxy_worker.c: directives ---- */
 
+struct proxy_origin {          /* where URLs lead: what is the same for all paths there; immutable */
+    const char *scheme, *host; /* lower case; without brackets */
+    enum { SPEAKS_OTHER, SPEAKS_HTTP, SPEAKS_WS } speaks;
+    bool tls; /* https: or wss: */
+    int port;
+    bool port_written;      /* it is not the scheme's own */
+    struct span base, name; /* "ws://h:3000" of canonical URLs, and what Host says of it */
+};
 struct proxy_worker { /* identity and parameters; immutable */
     const char *name; /* normalised URL: "ws://h:3000/", what people see in logs */
+    const struct proxy_origin *origin;
     const char *scheme, *host, *unix_path;
     int port; /* as connected to */
     bool port_written;
@@ -89,8 +98,14 @@ struct proxy_place {
     struct vec override_codes; /* int *; empty: all >= 400 */
 };
 extern struct module proxy_module, proxy_http_module, proxy_wstunnel_module;
-const struct proxy_site *proxy_site_of(const struct site *s);
-const struct proxy_place *proxy_place_of(const struct place *p);
+static inline const struct proxy_site *proxy_site_of(const struct site *s)
+{
+    return site_part(s, &proxy_module);
+}
+static inline const struct proxy_place *proxy_place_of(const struct place *p)
+{
+    return place_part(p, &proxy_module);
+}
 
 /* ---- proxy_map.c: from a request to a worker ---- */
 
@@ -100,6 +115,8 @@ struct proxy_target {
     const char *member_path;               /* with it: what follows a member's name, after the slash, not encoded */
     const char *balancer_path;             /* with it: the path there and the query, encoded: a session may be in it */
     const char *url;                       /* "ws://h:3000/chat?x", canonical */
+    const struct proxy_origin *origin;     /* NULL: only the URL, not looked at yet, knows */
+    size_t origin_length;                  /* with one before the URL is canonical: its bytes before the path there */
     const char *scheme, *host, *unix_path; /* host without brackets */
     int port;
     bool port_written;
