@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #define ACCEPTS_A_TURN 64
+#define TURNS_TO_GROW  8 /* connections that come singly fill a batch of one each time: to try two costs a call */
 #define PAUSE_MS       250
 
 static bool is_shortage(int error)
@@ -54,10 +55,13 @@ static void on_connection(struct watch *w, uint32_t events)
     struct listener *l = CONTAINER_OF(w, struct listener, watch);
 
     (void)events;
-    if (!accept_some(l, l->batch))
+    if (!accept_some(l, l->batch)) {
         l->batch = l->batch > 1 ? l->batch / 2 : 1;
-    else if (l->batch < ACCEPTS_A_TURN)
-        l->batch *= 2;
+        l->full_turns = 0;
+    } else if (++l->full_turns == TURNS_TO_GROW) {
+        l->batch *= l->batch < ACCEPTS_A_TURN ? 2 : 1;
+        l->full_turns = 0;
+    }
 }
 
 static const struct watch_kind listener_kind = { on_connection };

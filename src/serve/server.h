@@ -87,7 +87,8 @@ struct listener {
     struct addr addr;
     struct worker *worker;
     struct peer_info peer; /* what a client's begins as: where it was accepted, unless `addr` stands for many */
-    unsigned batch; /* accepted at once: one when they come singly, for it costs a call to find the queue empty */
+    unsigned batch;      /* accepted at once: one when they come singly, for it costs a call to find the queue empty */
+    unsigned full_turns; /* in a row, since the batch became what it is */
 };
 void listener_open(struct worker *w, int fd, const struct addr *a);
 void listener_close(struct listener *l); /* what is in its queue is accepted first */
