@@ -64,6 +64,8 @@ static struct codings find_codings(const struct http_fields *fields)
 {
     struct codings c = { 0 };
 
+    if (!http_fields_may_have(fields, "Transfer-Encoding"))
+        return c;
     HTTP_EACH_FIELD(f, fields)
     {
         if (span_ieq_str(f->name, "Transfer-Encoding"))
@@ -89,12 +91,13 @@ bool http_request_framing(const struct http_request_head *h, struct http_body *b
     uint64_t length = 0;
 
     *b = (struct http_body){ .framing = HTTP_NO_BODY, .done = true };
-    HTTP_EACH_FIELD(f, &h->fields)
-    {
-        /* Even the same length twice is refused, as httpd's joined "5, 5" is no number. */
-        if (span_ieq_str(f->name, "Content-Length") && (lengths++ || !parse_length(f->value, &length)))
-            return refuse(fault, &bad_length);
-    }
+    if (http_fields_may_have(&h->fields, "Content-Length"))
+        HTTP_EACH_FIELD(f, &h->fields)
+        {
+            /* Even the same length twice is refused, as httpd's joined "5, 5" is no number. */
+            if (span_ieq_str(f->name, "Content-Length") && (lengths++ || !parse_length(f->value, &length)))
+                return refuse(fault, &bad_length);
+        }
     if (codings.lines == 0) {
         if (lengths)
             set_length(b, length);

@@ -94,16 +94,15 @@ static unsigned remove_from(struct http_fields *f, struct span name, unsigned fr
     return removed;
 }
 
-void http_fields_set(struct arena *a, struct http_fields *f, const char *name, struct span value)
+void http_fields_put(struct arena *a, struct http_fields *f, struct http_field *first, struct span name,
+                     struct span value)
 {
-    struct http_field *first = http_fields_find(f, name);
-
     if (!first) {
-        http_fields_add(a, f, span_of(name), value);
+        http_fields_add(a, f, name, value);
         return;
     }
     first->value = value;
-    remove_from(f, span_of(name), after(f, first));
+    remove_from(f, name, after(f, first));
 }
 
 void http_fields_merge(struct arena *a, struct http_fields *f, const char *name, struct span value)

@@ -54,13 +54,14 @@ static struct span trim_end(struct span s)
     return s;
 }
 
-bool head_take_line(struct head_lines *lines, bool fold, struct span *line, unsigned *folded)
+static bool goes_on(const struct head_lines *lines, struct span line)
 {
-    *folded = 0;
-    if (lines->next == lines->end)
-        return false;
-    *line = cut_line(lines);
-    while (fold && line->n && lines->next < lines->end && (*lines->next == ' ' || *lines->next == '\t')) {
+    return line.n && lines->next < lines->end && (*lines->next == ' ' || *lines->next == '\t');
+}
+
+static void unfold(struct head_lines *lines, struct span *line, unsigned *folded)
+{
+    do {
         struct span more = span_trim(cut_line(lines));
         char *to;
 
@@ -71,7 +72,17 @@ bool head_take_line(struct head_lines *lines, bool fold, struct span *line, unsi
         line->n += more.n ? 1 + more.n : 0;
         lines->empty_fold = lines->empty_fold || more.n == 0;
         ++*folded;
-    }
+    } while (goes_on(lines, *line));
+}
+
+bool head_take_line(struct head_lines *lines, bool fold, struct span *line, unsigned *folded)
+{
+    *folded = 0;
+    if (lines->next == lines->end)
+        return false;
+    *line = cut_line(lines);
+    if (fold && goes_on(lines, *line))
+        unfold(lines, line, folded);
     return true;
 }
 

@@ -23,11 +23,16 @@ static inline uint64_t http_field_tag(struct span name)
     size_t ends = name.n ? ((unsigned char)*name.p | 0x20u) + ((unsigned char)name.p[name.n - 1] | 0x20u) * 5u : 0;
     return 1ull << ((name.n * 7 + ends) % 64);
 }
+/* False: none is there. Of a constant name without a call. */
+static inline bool http_fields_may_have(const struct http_fields *f, const char *name)
+{
+    return (f->tags & http_field_tag(span_of(name))) != 0;
+}
 /* First field of that name (case ignored), or NULL. */
 struct http_field *http_fields_named(const struct http_fields *f, struct span name);
 static inline struct http_field *http_fields_find(const struct http_fields *f, const char *name)
 {
-    return f->tags & http_field_tag(span_of(name)) ? http_fields_named(f, span_of(name)) : NULL;
+    return http_fields_may_have(f, name) ? http_fields_named(f, span_of(name)) : NULL;
 }
 static inline struct span http_fields_get(const struct http_fields *f, const char *name) /* {NULL, 0} when absent */
 {
@@ -38,21 +43,26 @@ static inline struct span http_fields_get(const struct http_fields *f, const cha
 struct span http_fields_join_named(struct arena *a, const struct http_fields *f, struct span name);
 static inline struct span http_fields_join(struct arena *a, const struct http_fields *f, const char *name)
 {
-    return f->tags & http_field_tag(span_of(name)) ? http_fields_join_named(a, f, span_of(name))
-                                                   : (struct span){ NULL, 0 };
+    return http_fields_may_have(f, name) ? http_fields_join_named(a, f, span_of(name)) : (struct span){ NULL, 0 };
 }
-void http_fields_set(struct arena *a, struct http_fields *f, const char *name, struct span value);   /* replace all */
+void http_fields_put(struct arena *a, struct http_fields *f, struct http_field *first, struct span name,
+                     struct span value);
+static inline void http_fields_set(struct arena *a, struct http_fields *f, const char *name,
+                                   struct span value) /* replace all */
+{
+    http_fields_put(a, f, http_fields_find(f, name), span_of(name), value);
+}
 void http_fields_merge(struct arena *a, struct http_fields *f, const char *name, struct span value); /* "old, value" */
 unsigned http_fields_remove_named(struct http_fields *f, struct span name);
 static inline unsigned http_fields_remove(struct http_fields *f, const char *name)
 {
-    return f->tags & http_field_tag(span_of(name)) ? http_fields_remove_named(f, span_of(name)) : 0;
+    return http_fields_may_have(f, name) ? http_fields_remove_named(f, span_of(name)) : 0;
 }
 /* Does any line of that name hold the token (comma lists, case ignored)? */
 bool http_fields_token_named(const struct http_fields *f, struct span name, struct span token);
 static inline bool http_fields_has_token(const struct http_fields *f, const char *name, const char *token)
 {
-    return (f->tags & http_field_tag(span_of(name))) && http_fields_token_named(f, span_of(name), span_of(token));
+    return http_fields_may_have(f, name) && http_fields_token_named(f, span_of(name), span_of(token));
 }
 void http_fields_copy(struct arena *a, struct http_fields *to, const struct http_fields *from);
 /* A list of its own, to be edited, of the same bytes. */
