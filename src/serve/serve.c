@@ -445,7 +445,7 @@ int serve_run(const struct conf_options *o, struct snapshot *snapshot, enum serv
         }
         verdict = become_daemon(&ready_fd);
         if (verdict >= 0)
-            return verdict;
+            _exit(verdict); /* the snapshot, with its logs' programs, is the child's */
     }
     snapshot->generation = 1;
     s.foreground_tty = mode != SERVE_DAEMON && isatty(STDIN_FILENO);
