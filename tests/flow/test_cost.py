@@ -41,9 +41,9 @@ FEW = 10
 BOUNDS = {
     "echo": (1000, 2000, 6.6),
     "wss echo": (1000, 16400, 6.6),
-    "connect": (100, 52500, 27),
-    "request": (100, 31000, 6.7),
-    "browser's request": (100, 43500, 6.7),
+    "connect": (100, 39000, 25.5),
+    "request": (100, 22200, 6.7),
+    "browser's request": (100, 32200, 6.7),
     "full handshake": (40, 2950000, 28),
     "resumed handshake": (40, 2750000, 27),
 }
