@@ -124,8 +124,8 @@ struct tls_connect {
 /* Begins TLS on a connected TCP stream, which becomes the TLS stream's (its owner and callback move): on_ready as above. */
 struct stream *stream_tls_connect(struct stream *tcp, const struct tls_connect *how, void (*on_ready)(struct stream *), void *owner);
 bool stream_is_tls(const struct stream *s);
-/* From here on it carries application data only: what the handshake left behind is given back where that can be done, and
- * the variables below are gone. */
+/* From here on it carries application data only: what the handshake left behind is given back where that can be done,
+ * and the variables below are gone. */
 void stream_tls_settle(struct stream *s);
 enum tls_fault { TLS_OK, TLS_HTTP_REQUEST /* plain HTTP on a TLS port */, TLS_NOT_TLS, TLS_ENDED, TLS_NO_SITE, TLS_CLIENT_CERT, TLS_PEER_CERT, TLS_OTHER,
     TLS_TIMEOUT };
