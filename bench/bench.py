@@ -133,7 +133,7 @@ def read_options(args):
     a.add_argument("--quick", action="store_true")
     a.add_argument("--rounds", type=int)
     a.add_argument("--seconds", type=float)
-    a.add_argument("--warm", type=float, default=0.2)
+    a.add_argument("--warm", type=float)
     a.add_argument("--rate", type=int, default=2000, help="messages a second where latency is measured")
     a.add_argument("--tests", metavar="A,B", help=",".join(TESTS))
     a.add_argument("--kinds", default="plain,tls")
@@ -148,6 +148,7 @@ def read_options(args):
     o.peers = [] if o.peers == ["none"] else o.peers
     o.rounds = o.rounds or (2 if o.quick else 5)
     o.seconds = o.seconds or (0.3 if o.quick else 0.8)
+    o.warm = (0.1 if o.quick else 0.2) if o.warm is None else o.warm
     if o.tests is None:
         o.tests = ",".join(QUICK if o.quick else TESTS)
     if o.idle is None:
