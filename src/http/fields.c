@@ -4,9 +4,11 @@
 
 static struct http_field *next_named(const struct http_fields *f, struct span name, unsigned from)
 {
-    for (unsigned i = from; i < f->n; i++)
-        if (f->items[i].name.n == name.n && f->items[i].name.p && span_ieq(f->items[i].name, name))
-            return &f->items[i];
+    struct http_field *end = f->items + f->n;
+
+    for (struct http_field *item = f->items + from; item < end; item++)
+        if (item->name.n == name.n && item->name.p && span_ieq(item->name, name))
+            return item;
     return NULL;
 }
 

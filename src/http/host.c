@@ -7,7 +7,7 @@
 
 static bool is_alpha(char c)
 {
-    return byte_is(c, BYTE_UNRESERVED) && ((c | 0x20) >= 'a' && (c | 0x20) <= 'z');
+    return (c | 0x20) >= 'a' && (c | 0x20) <= 'z';
 }
 
 static void lower(char *s)

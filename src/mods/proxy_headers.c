@@ -29,7 +29,7 @@ static bool next_name(struct span *rest, struct span *name)
 void proxy_strip_connection(struct http_fields *f)
 {
     http_fields_remove(f, "Proxy-Connection");
-    if (!http_fields_find(f, "Connection"))
+    if (!http_fields_may_have(f, "Connection"))
         return;
     for (unsigned i = 0; i < f->n; i++) {
         struct http_field *line = &f->items[i];
