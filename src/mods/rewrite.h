@@ -184,15 +184,18 @@ const char *rewrite_qualify(const struct request *r, const char *path);
 /* ---- the engine ----------------------------------------------------------------------------------------------------
  */
 
-struct rewriting { /* one list of rules on one request */
+#define REWRITE_HEADERS 7 /* that have a name of their own, as %{HTTP_HOST} */
+struct rewriting {        /* one list of rules on one request */
     struct request *r;
     struct arena *arena;                    /* of what a round makes: the request's own, but with [N] one a round */
     const char *directory;                  /* NULL: the server's rules */
     const char *uri;                        /* what patterns see */
     const struct rewrite_rule *rule, *last; /* last: whose substitution was taken */
     struct regex_match groups, cond_groups;
-    const char *vary, *vary_test; /* header names; of the condition under way */
-    bool escapes;                 /* groups are escaped as the rule's B flags say */
+    const char *vary, *vary_test;         /* header names; of the condition under way */
+    struct span headers[REWRITE_HEADERS]; /* as far as they were asked for: rules ask for one many times */
+    unsigned headers_known;               /* a bit each */
+    bool escapes;                         /* groups are escaped as the rule's B flags say */
     bool proxied, reduced, passes /* [PT] */, traces;
     int redirect; /* status of a redirect that a rule asked for */
     int status;   /* set: the request ends with it */

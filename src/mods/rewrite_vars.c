@@ -17,6 +17,8 @@ enum variable_kind {
 struct rewrite_variable {
     enum variable_kind kind;
     const char *name; /* the argument of `give`; the header's; what a constant is */
+    unsigned number;  /* of a header that has a name of its own, from 1; 0 */
+    bool varies;      /* the header decides an answer that says so in Vary */
     vars_fn *give;
     const char *inner_name; /* LA-U:NAME */
     const struct rewrite_variable *inner;
@@ -27,7 +29,7 @@ struct rewrite_variable {
 
 static const struct {
     const char *name, *field;
-} headers[] = {
+} headers[REWRITE_HEADERS] = {
     { "HTTP_HOST", "Host" },
     { "HTTP_ACCEPT", "Accept" },
     { "HTTP_COOKIE", "Cookie" },
@@ -94,6 +96,14 @@ static struct span give_env(const struct request *r, const char *name)
 /* ---- once ----------------------------------------------------------------------------------------------------------
  */
 
+/* What decides an answer is named in its Vary, but for Host (RFC 9110 12.5.5). */
+static void find_header(struct rewrite_variable *v, const char *field)
+{
+    v->kind = VARIABLE_HEADER;
+    v->name = field;
+    v->varies = strcasecmp(field, "Host") != 0;
+}
+
 static void find_plain(struct arena *a, struct rewrite_variable *v, const char *name)
 {
     char *upper = arena_strdup(a, name);
@@ -103,8 +113,8 @@ static void find_plain(struct arena *a, struct rewrite_variable *v, const char *
     v->name = upper;
     for (unsigned i = 0; i < COUNT_OF(headers); i++) {
         if (strcmp(upper, headers[i].name) == 0) {
-            v->kind = VARIABLE_HEADER;
-            v->name = headers[i].field;
+            v->number = i + 1;
+            find_header(v, headers[i].field);
         }
     }
     for (unsigned i = 0; i < COUNT_OF(shared); i++) {
@@ -147,8 +157,7 @@ const struct rewrite_variable *rewrite_variable_find(struct arena *a, const char
     } else if (n > 5 && name[4] == ':') {
         bool url = strncasecmp(name, "LA-U", 4) == 0;
         if (strncasecmp(name, "HTTP", 4) == 0) {
-            v->kind = VARIABLE_HEADER;
-            v->name = name + 5;
+            find_header(v, name + 5);
         } else if (url || strncasecmp(name, "LA-F", 4) == 0) {
             v->kind = url ? VARIABLE_LOOK_URL : VARIABLE_LOOK_FILE;
             v->inner_name = name + 5;
@@ -165,13 +174,26 @@ const struct rewrite_variable *rewrite_variable_find(struct arena *a, const char
 /* ---- for a request --------------------------------------------------------------------------------------------------
  */
 
-/* What decides an answer is named in its Vary, but for Host (RFC 9110 12.5.5). */
-static struct span header(struct rewriting *w, const char *name)
+static struct span header_value(struct rewriting *w, const struct rewrite_variable *v)
 {
-    struct span value = http_fields_join(w->r->arena, &w->r->head.fields, name);
+    unsigned bit = v->number ? 1u << (v->number - 1) : 0;
+    struct span value;
 
-    if (value.p && strcasecmp(name, "Host") != 0)
-        w->vary_test = w->vary_test ? arena_concat(w->r->arena, w->vary_test, ", ", name, NULL) : name;
+    if (w->headers_known & bit)
+        return w->headers[v->number - 1];
+    value = http_fields_join(w->r->arena, &w->r->head.fields, v->name);
+    if (bit)
+        w->headers[v->number - 1] = value;
+    w->headers_known |= bit;
+    return value;
+}
+
+static struct span header(struct rewriting *w, const struct rewrite_variable *v)
+{
+    struct span value = header_value(w, v);
+
+    if (value.p && v->varies)
+        w->vary_test = w->vary_test ? arena_concat(w->r->arena, w->vary_test, ", ", v->name, NULL) : v->name;
     return value;
 }
 
@@ -199,7 +221,7 @@ static struct span value_of(struct rewriting *w, const struct rewrite_variable *
 {
     switch (v->kind) {
     case VARIABLE_CONSTANT: return span_of(v->name);
-    case VARIABLE_HEADER: return header(w, v->name);
+    case VARIABLE_HEADER: return header(w, v);
     case VARIABLE_CALL: return v->give(w->r, v->name);
     case VARIABLE_LOOK_URL:
     case VARIABLE_LOOK_FILE: return look_ahead(w, v);

@@ -266,12 +266,12 @@ static void look(const struct request *r, const struct rule *rule, struct subjec
 static bool contains(struct span text, const char *part, bool nocase)
 {
     size_t n = strlen(part);
-    int first = tolower((unsigned char)*part);
+    char lower = (char)tolower((unsigned char)*part), upper = (char)toupper((unsigned char)*part);
 
     if (!nocase)
         return memmem(text.p, text.n, part, n) != NULL;
     for (size_t i = 0; i + n <= text.n; i++)
-        if ((!n || tolower((unsigned char)text.p[i]) == first) && strncasecmp(text.p + i, part, n) == 0)
+        if ((!n || text.p[i] == lower || text.p[i] == upper) && strncasecmp(text.p + i, part, n) == 0)
             return true;
     return false;
 }

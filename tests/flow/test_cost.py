@@ -16,7 +16,7 @@ import pytest
 
 import pki
 import securewire
-from harness import BINARY, Backend, Weir, answer, frame, handshake, request, switching, until
+from harness import BINARY, Backend, Weir, answer, frame, free_port, handshake, request, switching, until
 
 CONFIG = """
 LogLevel warn
@@ -24,6 +24,7 @@ MaxKeepAliveRequests 0
 KeepAliveTimeout 100
 Listen 127.0.0.1:{port}
 Listen 127.0.0.1:{tls}
+Listen 127.0.0.1:{ruled}
 ProxyPass /ws/ ws://127.0.0.1:{backend}/
 ProxyPass / http://127.0.0.1:{backend}/
 <VirtualHost 127.0.0.1:{tls}>
@@ -34,7 +35,15 @@ ProxyPass / http://127.0.0.1:{backend}/
     ProxyPass /ws/ ws://127.0.0.1:{backend}/
     ProxyPass / http://127.0.0.1:{backend}/
 </VirtualHost>
-"""
+<VirtualHost 127.0.0.1:{ruled}>
+    RULES
+    ProxyPass / http://127.0.0.1:{backend}/
+</VirtualHost>
+""".replace("RULES", "RewriteEngine On\n" + "".join(
+    "RewriteRule ^/old%d/(.*)$ /new/$1 [R=301,L]\nRewriteRule \\.cgi%d$ - [F]\nRewriteCond %%{HTTP_HOST} ^www%d\\.example\\.com$ [NC]\n"
+    "RewriteRule ^/(.*)$ https://example.com/$1 [R=301,L]\nRewriteCond %%{HTTP_USER_AGENT} bot%d [NC]\nRewriteRule .* - [F]\n" % (n, n, n, n)
+    for n in range(10)) + "".join("Header set X-%d value\nHeader always unset Y-%d\n" % (n, n) for n in range(10)) + "".join(
+    "SetEnvIf User-Agent MSIE%d old\nSetEnvIfNoCase Referer evil%d bad\n" % (n, n) for n in range(5)))
 FEW = 10
 # How many of a kind are counted, and what one may cost: instructions, system calls. About a tenth more than was measured;
 # an echo is two messages, a handshake is with one request upon it. What OpenSSL takes depends on the processor.
@@ -44,6 +53,7 @@ BOUNDS = {
     "connect": (100, 39000, 25.5),
     "request": (100, 22200, 6.7),
     "browser's request": (100, 32200, 6.7),
+    "ruled request": (100, 75000, 6.7), # the browser's, through 40 RewriteRules, 20 conditions, 20 Header, 10 SetEnvIf lines
     "full handshake": (40, 2950000, 28),
     "resumed handshake": (40, 2750000, 27),
 }
@@ -80,7 +90,7 @@ class Load:
         self.weir, self.backend = weir, backend
         self.context = pki.client_context(leaf_ca)
         self.tunnels = {"echo": weir.tunnel(backend, "/ws/"), "wss echo": self.secure_tunnel()}
-        self.page = weir.connect()
+        self.page, self.ruled = weir.connect(), weir.connect(port=weir.values["ruled"])
         self.page.send(request())
         self.peer = backend.accept()
         self.reply(self.page)
@@ -126,6 +136,10 @@ class Load:
     def browsers_request(self):
         self.reply(self.page.send(request(fields=BROWSER)))
 
+    def ruled_request(self):
+        self.ruled.send(request(fields=BROWSER))
+        self.reply(self.ruled)
+
     def secure_request(self, session):
         client = securewire.connect(self.weir, self.context, session=session, port=self.weir.values["tls"])
         assert client.tls.session_reused == bool(session)
@@ -144,10 +158,9 @@ def run(meter, pairs, counted=None):
     """Instructions or system calls of a whole run in the worker's thread, which is the busiest. How many the logs' writer
     takes depends on how many lines it finds at a time."""
     ca, leaf = pairs
-    with Backend() as backend, Backend() as spare:
-        tls = spare.port
-        spare.close()
-        with Weir(CONFIG, backend=backend, tls=tls, cert=leaf.cert, key=leaf.key, start=False) as weir:
+    with Backend() as backend:
+        tls, ruled = free_port(), free_port()
+        with Weir(CONFIG, backend=backend, tls=tls, ruled=ruled, cert=leaf.cert, key=leaf.key, start=False) as weir:
             weir.prefix = ("taskset -c %d %s%s/count" % (min(os.sched_getaffinity(0)), meter.command, weir.dir)).split(" ")
             weir.start()
             load = Load(weir, backend, ca)
