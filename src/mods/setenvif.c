@@ -268,8 +268,8 @@ static bool contains(struct span text, const char *part, bool nocase)
     size_t n = strlen(part);
     char lower = (char)tolower((unsigned char)*part), upper = (char)toupper((unsigned char)*part);
 
-    if (!nocase)
-        return memmem(text.p, text.n, part, n) != NULL;
+    if (!nocase) /* a field that is not there has no bytes at all */
+        return !n || (n <= text.n && memmem(text.p, text.n, part, n));
     for (size_t i = 0; i + n <= text.n; i++)
         if ((!n || text.p[i] == lower || text.p[i] == upper) && strncasecmp(text.p + i, part, n) == 0)
             return true;
