@@ -83,13 +83,24 @@ static int check_trace(struct request *r)
 
 /* ---- upgrading ---------------------------------------------------------------------------------- */
 
+/* What the client asks for first is what counts (ap_find_token, which compares as far as the list's word goes). */
+static bool asks_for_one_of(struct span upgrade, struct span list)
+{
+    struct span token;
+
+    while (span_next_token(&list, &token))
+        if (token.n && span_istarts(upgrade, token))
+            return true;
+    return false;
+}
+
 bool proxy_worker_upgrades(const struct proxy_target *t, struct span upgrade)
 {
     const char *list = t->worker ? t->worker->upgrade : NULL;
     if (!upgrade.p)
         return false;
     if (list)
-        return strcmp(list, "*") == 0 || span_ieq_str(upgrade, list) || span_has_token(span_of(list), upgrade);
+        return strcmp(list, "*") == 0 || span_ieq_str(upgrade, list) || asks_for_one_of(upgrade, span_of(list));
     return t->scheme[0] == 'w' && span_ieq_str(upgrade, "WebSocket");
 }
 

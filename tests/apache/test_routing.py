@@ -57,6 +57,10 @@ ROWS = [
     ("http first, ws never", "ProxyPass /app http://127.0.0.1:@A@\nProxyPass /app ws://127.0.0.1:@B@", get("/app/x", *HANDSHAKE), 200),
     ("http with upgrade=websocket", "ProxyPass /app http://127.0.0.1:@A@ upgrade=websocket", WS, 101),
     ("http with upgrade=WebSocket", "ProxyPass /app http://127.0.0.1:@A@ upgrade=WebSocket", WS, 101),
+    ("http with upgrade=websocket, asked for first", "ProxyPass /app http://127.0.0.1:@A@ upgrade=websocket",
+     get("/app/x", HANDSHAKE[0], *HANDSHAKE[2:], "Upgrade: WebSocket, h2c", "X-Script: upgrade"), 101),
+    ("http with upgrade=websocket, asked for last", "ProxyPass /app http://127.0.0.1:@A@ upgrade=websocket",
+     get("/app/x", HANDSHAKE[0], *HANDSHAKE[2:], "Upgrade: h2c, websocket"), 200),
     ("http with upgrade=ANY", "ProxyPass /app http://127.0.0.1:@A@ upgrade=ANY", WS, 101),
     ("http with upgrade=NONE", "ProxyPass /app http://127.0.0.1:@A@ upgrade=NONE", get("/app/x", *HANDSHAKE), 200),
     ("no fallback: plain goes on", "ProxyWebsocketFallbackToProxyHttp Off\nProxyPass /app ws://127.0.0.1:@A@\n"
