@@ -50,7 +50,7 @@ FEW = 10
 BOUNDS = {
     "echo": (1000, 2000, 6.6),
     "wss echo": (1000, 16400, 6.6),
-    "connect": (100, 39000, 25.5),
+    "connect": (100, 37500, 25.5),
     "request": (100, 22200, 6.7),
     "browser's request": (100, 32200, 6.7),
     "ruled request": (100, 75000, 6.7), # the browser's, through 40 RewriteRules, 20 conditions, 20 Header, 10 SetEnvIf lines
