@@ -268,10 +268,12 @@ static bool contains(struct span text, const char *part, bool nocase)
     size_t n = strlen(part);
     char lower = (char)tolower((unsigned char)*part), upper = (char)toupper((unsigned char)*part);
 
-    if (!nocase) /* a field that is not there has no bytes at all */
-        return !n || (n <= text.n && memmem(text.p, text.n, part, n));
+    if (text.n < n) /* a field that is not there has no bytes at all; no pattern is empty */
+        return false;
+    if (!nocase)
+        return memmem(text.p, text.n, part, n) != NULL;
     for (size_t i = 0; i + n <= text.n; i++)
-        if ((!n || text.p[i] == lower || text.p[i] == upper) && strncasecmp(text.p + i, part, n) == 0)
+        if ((text.p[i] == lower || text.p[i] == upper) && strncasecmp(text.p + i, part, n) == 0)
             return true;
     return false;
 }

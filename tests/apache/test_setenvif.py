@@ -33,6 +33,7 @@ LINES = {
     "plain word with escapes": "SetEnvIf User-Agent \"5\\.0\" A=$0",
     "plain word that differs": "SetEnvIf User-Agent mozilla A",
     "plain word without case": "SetEnvIfNoCase User-Agent mozilla A",
+    "plain word in no field": "SetEnvIf X-None word A\nSetEnvIfNoCase X-None word B",
     "pattern without case": "SetEnvIfNoCase User-Agent ^MOZ.* A=$0",
     "pattern with (?i)": "SetEnvIf User-Agent (?i)^MOZ A",
     "escape of a letter": "SetEnvIf User-Agent \\w+ A=$0",
