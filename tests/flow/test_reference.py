@@ -1,4 +1,4 @@
-"""docs/directives.md is what the rows say, and every row that acts is mentioned by a test."""
+"""docs/directives.md is what the rows say, and every row that acts begins a line of a configuration in a test."""
 import os
 import subprocess
 import sys
@@ -18,4 +18,4 @@ def test_the_reference_is_not_stale():
 
 def test_every_row_that_acts_is_in_a_test():
     done = run("--untested")
-    assert done.returncode == 0, "no test mentions: " + done.stdout
+    assert done.returncode == 0, "no test has a line of: " + done.stdout
