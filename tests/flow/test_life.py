@@ -344,6 +344,7 @@ s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
 s.bind(("127.0.0.1", int(sys.argv[1])))
 s.listen(100)
 os.dup2(s.fileno(), 3)
+os.set_inheritable(3, True) # it is 3 already, as a rule: dup2 does nothing then
 os.environ.update(LISTEN_FDS="1", LISTEN_PID=str(os.getpid()))
 os.execv(sys.argv[2], sys.argv[2:])
 """

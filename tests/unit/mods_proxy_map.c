@@ -254,7 +254,8 @@ static void upgrades_are_asked_for_as_the_worker_allows(void **state)
         { "http://b/ upgrade=ANY", UPGRADE("irc"), "irc" },
         { "http://b/ upgrade=NONE", UPGRADE("websocket"), NULL },
         { "http://b/ upgrade=foo,bar", UPGRADE("bar"), "bar" },
-        { "http://b/ upgrade=foo,bar", UPGRADE("foo, bar"), NULL },
+        { "http://b/ upgrade=foo,bar", UPGRADE("foo, bar"), "foo, bar" },
+        { "http://b/ upgrade=foo,bar", UPGRADE("x, bar"), NULL },
     };
     (void)state;
     for (unsigned i = 0; i < COUNT_OF(rows); i++) {
