@@ -61,9 +61,10 @@ struct worker {
     struct timer accept_pause; /* descriptors ran out */
     struct timer sweep;        /* keep-alive connections of upstreams, origins out of use */
     struct server *server;
-    bool draining;     /* graceful-stop: no new work, ends when the last tunnel and client are gone */
-    struct timer trim; /* many clients and tunnels are gone: their memory goes back */
-    uint64_t most;     /* clients and tunnels since it was last given back */
+    bool draining;        /* graceful-stop: no new work, ends when the last tunnel and client are gone */
+    struct timer trim;    /* many clients and tunnels are gone: their memory goes back */
+    uint64_t most;        /* clients and tunnels since it was last given back */
+    uint64_t may_trim_ms; /* not before */
     unsigned long accepted;
     struct worker_counts *counts;
 };

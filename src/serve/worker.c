@@ -12,7 +12,8 @@
 
 #define SWEEP_MS  5000
 #define TRIM_MS   250
-#define TRIM_FROM 256 /* clients and tunnels: what fewer leave behind is not worth the walk */
+#define TRIM_REST 1000 /* ms between two */
+#define TRIM_FROM 256  /* clients and tunnels: what fewer leave behind is not worth the walk */
 
 /* ---- epochs: which snapshot, and who still reads it ---- */
 
@@ -58,6 +59,7 @@ static void on_trim(struct timer *t)
     struct worker *w = CONTAINER_OF(t, struct worker, trim);
 
     w->most = connections(w);
+    w->may_trim_ms = loop_now(w->loop) + TRIM_REST;
     malloc_trim(0);
 }
 
@@ -69,14 +71,14 @@ void worker_gained(struct worker *w)
         w->most = now;
 }
 
-/* Each time that a quarter of them is gone: a walk through the heap for many that ended, and never for all at once of
- * a great many, since the worker stands still for 10 ms while 100 MB go back. */
+/* When a quarter of them is gone: a walk through the heap for many that ended. The worker stands still for 10 ms while
+ * 100 MB go back, so clients that come and go all the time cause no more than one a second. */
 static void check_trim(struct worker *w)
 {
-    uint64_t now = connections(w), gone = w->most > now ? w->most - now : 0;
+    uint64_t now = connections(w), gone = w->most > now ? w->most - now : 0, ms = loop_now(w->loop);
 
     if (gone >= TRIM_FROM && gone >= w->most / 4 && !timer_armed(&w->trim))
-        timer_set(w->loop, &w->trim, TRIM_MS);
+        timer_set(w->loop, &w->trim, w->may_trim_ms > ms + TRIM_MS ? w->may_trim_ms - ms : TRIM_MS);
 }
 
 /* ---- messages from the control thread ---- */

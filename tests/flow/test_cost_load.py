@@ -104,3 +104,31 @@ def test_memory_goes_back_when_many_tunnels_ended():
         idle.communicate("\n", timeout=PATIENCE)
         assert idle.returncode == 0
         until(lambda: held(weir) - before < most / 5, "four fifths of %d KB to go back" % (most // 1000))
+
+
+TRIMS = """
+#include <fcntl.h>
+#include <unistd.h>
+int malloc_trim(size_t pad)
+{
+    int fd = open("%s", O_CREAT | O_WRONLY | O_APPEND | O_CLOEXEC, 0600);
+    return (int)pad + (int)write(fd, ".", 1) + close(fd);
+}
+"""
+
+
+def test_clients_that_come_and_go_stop_a_worker_once_a_second_at_most(tmp_path):
+    """Giving memory back is a walk through the heap, in which a worker stands still."""
+    calls, source, library = tmp_path / "calls", tmp_path / "shim.c", tmp_path / "shim.so"
+    source.write_text(TRIMS % calls)
+    subprocess.run([shutil.which("gcc") or "cc", "-shared", "-fPIC", "-o", library, source], check=True)
+    env = {"LD_PRELOAD": str(library), "ASAN_OPTIONS": "verify_asan_link_order=0"}
+    with Weir("ThreadsPerChild 1\nListen 127.0.0.1:{port}", env=env) as weir:
+        began = time.monotonic()
+        while time.monotonic() - began < 2.5:
+            for client in [weir.connect() for _ in range(300)]:
+                client.reset()
+            weir.get() # all of those were seen
+        until(calls.exists, "the first of them")
+        made = calls.stat().st_size
+        assert made <= time.monotonic() - began + 1, "%d in %.1f s" % (made, time.monotonic() - began)
