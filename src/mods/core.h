@@ -21,7 +21,8 @@ conf_set_fn core_set_server_name, core_set_server_alias, core_set_document_root,
     core_set_protocol_options;
 
 /* core_place.c: what sections may set */
-conf_set_fn core_set_error_document, core_set_handler, core_set_limit_body, core_set_canonical_name, core_set_signature;
+conf_set_fn core_set_error_document, core_set_handler, core_set_force_type, core_set_limit_body;
+conf_set_fn core_set_canonical_name, core_set_signature;
 
 /* core_files.c: what is to be done with files */
 conf_set_fn core_set_options, core_set_override, core_set_override_list, core_set_access_names, core_set_etag,

@@ -112,6 +112,17 @@ const char *core_set_handler(struct conf_cmd *cmd, void *settings, int argc, cha
     return NULL;
 }
 
+const char *core_set_force_type(struct conf_cmd *cmd, void *settings, int argc, char **argv)
+{
+    struct core_place *place = settings;
+
+    (void)argc;
+    if (core_is_program(argv[0]))
+        core_note_program(cmd, argv[0]);
+    place->force_type = arena_strdup(cmd->arena, argv[0]);
+    return NULL;
+}
+
 const char *core_set_limit_body(struct conf_cmd *cmd, void *settings, int argc, char **argv)
 {
     struct core_place *place = settings;

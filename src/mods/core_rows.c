@@ -117,7 +117,7 @@ const struct directive core_directives[] = {
       "Maximum number of overlaps in Ranges in a request before returning the entire resource, or 0 for unlimited" },
     { "MaxRangeReversals", IN_ANY, ARGS_1, core_set_max_ranges, PLACE(max_reversals),
       "Maximum number of reversals in Ranges in a request before returning the entire resource, or 0 for unlimited" },
-    { "ForceType", OR_FILEINFO, ARGS_1, NULL, PLACE_SLOT(SLOT_STRING, struct core_place, force_type),
+    { "ForceType", OR_FILEINFO, ARGS_1, core_set_force_type, PLACE(force_type),
       "a mime type that overrides other configured type" },
     { "DefaultType", OR_FILEINFO, ARGS_1, core_set_default_type, NO_SLOT,
       "the default media type for otherwise untyped files (DEPRECATED)" },

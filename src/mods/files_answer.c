@@ -19,9 +19,10 @@ static bool is_get(const struct request *r)
     return span_eq(r->head.method, SPAN("GET")) || r->header_only;
 }
 
-/* POST to a file gives the file, as in httpd. */
+/* POST to a file gives the file, as in httpd; what has no handler is its type's (config.c, ap_invoke_handler). */
 static int check_request(struct request *r)
 {
+    const char *handler = r->handler ? r->handler : r->content_type;
     bool get = is_get(r);
     bool accepts = core_place_of(r->place)->accept_path_info == PATH_INFO_ON;
 
@@ -37,9 +38,9 @@ static int check_request(struct request *r)
         REQUEST_LOG(r, LOG_CORE, LEVEL_INFO, 130, "File does not exist: %s", whole_name(r));
         return 404;
     }
-    if (r->handler && (strcmp(r->handler, "type-map") == 0 || core_is_program(r->handler))) {
+    if (handler && (strcmp(handler, "type-map") == 0 || core_is_program(handler))) {
         /* it would have to be read or run, not sent */
-        REQUEST_LOG(r, LOG_CORE, LEVEL_WARN, 523, "handler \"%s\" not found for: %s", r->handler, r->filename);
+        REQUEST_LOG(r, LOG_CORE, LEVEL_WARN, 523, "handler \"%s\" not found for: %s", handler, r->filename);
         return 500;
     }
     return 0;

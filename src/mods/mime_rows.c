@@ -71,7 +71,6 @@ static const char *take_away(struct conf_cmd *cmd, enum mime_kind kind, const ch
         (void)settings, (void)argc;                                                                                    \
         return take_away(cmd, kind, argv[0]);                                                                          \
     }
-ADDS(add_type, MIME_TYPE)
 ADDS(add_charset, MIME_CHARSET)
 ADDS(add_language, MIME_LANGUAGE)
 ADDS(add_encoding, MIME_ENCODING)
@@ -80,6 +79,15 @@ REMOVES(remove_language, MIME_LANGUAGE)
 REMOVES(remove_encoding, MIME_ENCODING)
 REMOVES(remove_handler, MIME_HANDLER)
 REMOVES(remove_filters, MIME_FILTERS)
+
+/* PHP's type is a handler's name too. */
+static const char *add_type(struct conf_cmd *cmd, void *settings, int argc, char **argv)
+{
+    (void)settings, (void)argc;
+    if (core_is_program(argv[0]))
+        core_note_program(cmd, argv[0]);
+    return add(cmd, MIME_TYPE, argv[0], argv[1]);
+}
 
 static const char *remove_type(struct conf_cmd *cmd, void *settings, int argc, char **argv)
 {
