@@ -124,6 +124,26 @@ static int require_upgrade(struct request *r, struct span upgrade)
     return 0;
 }
 
+/* A browser asked for a WebSocket and will not get one: what stands in its way? Nobody else would tell. */
+static void explain_no_upgrade(struct request *r, struct span upgrade)
+{
+    const struct proxy_target *t = r->proxy;
+
+    if (r->upgrade_written || !http_fields_find(&r->head.fields, "Sec-WebSocket-Key"))
+        return;
+    if (!upgrade.p)
+        REQUEST_LOG(
+            r, LOG_PROXY_HTTP, LEVEL_WARN, 0,
+            "a WebSocket handshake without its Upgrade field, which may have been lost on the way here (a proxy or "
+            "CDN in front?): forwarded as an ordinary request / "
+            "Upgrade ヘッダーが途中で失われたため通常の要求として転送します");
+    else if (span_ieq_str(upgrade, "websocket") && t->scheme[0] != 'w' && !(t->worker && t->worker->upgrade))
+        REQUEST_LOG(r, LOG_PROXY_HTTP, LEVEL_WARN, 0,
+                    "a WebSocket handshake to %s, whose line has neither ws: nor upgrade=websocket: forwarded as an "
+                    "ordinary request / ws: も upgrade=websocket も無いため通常の要求として転送します",
+                    t->url);
+}
+
 static int choose_upgrade(struct request *r)
 {
     struct proxy_target *t = r->proxy;
@@ -135,6 +155,8 @@ static int choose_upgrade(struct request *r)
     t->upgrade = !request_env(r, "force-proxy-request-1.0") && proxy_worker_upgrades(t, upgrade);
     if (t->upgrade)
         t->upgrade_protocol = arena_span(r->arena, upgrade);
+    else
+        explain_no_upgrade(r, upgrade);
     return 0;
 }
 

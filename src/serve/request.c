@@ -444,6 +444,8 @@ static enum step_result edit_answer(struct exchange *ex)
     balance_answered(ex, ex->answer.status);
     if (ex->answer.status == 101)
         return upgrade_answered(ex);
+    if (r->proxy->upgrade)
+        upgrade_refused(ex);
     r->status = ex->answer.status;
     r->reason = ex->answer.reason.n ? arena_span(r->arena, ex->answer.reason) : NULL;
     status = proxy_take_head(r, &ex->answer);

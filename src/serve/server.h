@@ -269,6 +269,7 @@ bool answer_read(struct exchange *ex);  /* reads on; false: the exchange is gone
 /* upgrade.c */
 bool upgrade_is_sane(struct exchange *ex); /* before connecting: else it is forwarded as plain HTTP */
 void upgrade_on_end(void *worker, const void *passage, const struct tunnel_report *r); /* a tunnel's last words */
+void upgrade_refused(struct exchange *ex); /* the backend gave an ordinary answer: says so */
 enum step_result upgrade_answered(struct exchange *ex); /* a 101: STEP_DONE (a tunnel now) or STEP_REPLY */
 
 #endif

@@ -202,6 +202,13 @@ static void open_tunnel(struct exchange *ex)
     tunnel_open(w->tunnels, &start);
 }
 
+void upgrade_refused(struct exchange *ex)
+{
+    REQUEST_LOG(&ex->r, LOG_PROXY_HTTP, LEVEL_INFO, 0,
+                "no tunnel to %s: the backend answered %d, not 101 / バックエンドが 101 以外を返しました",
+                ex->r.proxy->url, ex->answer.status);
+}
+
 enum step_result upgrade_answered(struct exchange *ex)
 {
     enum ws_fault fault = check_answer(ex);

@@ -93,12 +93,13 @@ def test_a_backend_that_resets_is_502(backend):
 @pytest.mark.parametrize("status,fields",
                          [(403, []), (426, [("Upgrade", "websocket"), ("Sec-WebSocket-Version", "13")]),
                                            (301, [("Location", "/there")]), (200, []), (500, [])])
-def test_any_other_answer_is_passed_on_as_plain_http(backend, status, fields):
-    with Weir(WS, backend=backend) as weir:
+def test_any_other_answer_is_passed_on_as_plain_http_and_the_log_says_whose_it_is(backend, status, fields):
+    with Weir("LogLevel info\n" + WS, backend=backend) as weir:
         got = refused(weir, backend, answer(status, b"not here", fields), close=False)
         assert got.status == status and got.body == b"not here"
         for name, value in fields:
             assert name in got and value in got.get(name)
+        weir.wait_for_log("no tunnel to ws://127.0.0.1:%d/path: the backend answered %d, not 101" % (backend.port, status))
 
 
 def test_a_refused_client_may_ask_again_on_the_same_connection(backend):
@@ -207,6 +208,39 @@ def test_what_is_no_sane_handshake_is_forwarded_as_plain_http_and_the_log_says_w
         peer.send(answer(200, b"plain"))
         assert client.read_response().body == b"plain"
         weir.wait_for_log("no WebSocket handshake .*" + why)
+
+
+LOST = {
+    "upgrade lost on the way": (WS, lambda: handshake().replace(b"Upgrade: websocket\r\n", b""), "without its Upgrade field"),
+    "both lost": (WS, lambda: request(fields=[("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="), ("Sec-WebSocket-Version", "13")]),
+                  "without its Upgrade field"),
+    "a line that does not tunnel": ("ProxyPass / http://127.0.0.1:{backend}/", handshake,
+                                    "whose line has neither ws: nor upgrade=websocket"),
+}
+
+
+@pytest.mark.parametrize("name", LOST)
+def test_a_handshake_that_nobody_takes_for_one_is_told_of(backend, name):
+    form, raw, why = LOST[name]
+    with Weir(form, backend=backend) as weir:
+        client = weir.connect().send(raw())
+        peer = backend.accept()
+        assert "Upgrade" not in peer.read_request()
+        peer.send(answer(200, b"plain"))
+        assert client.read_response().body == b"plain"
+        assert "proxy_http:warn" in weir.wait_for_log("a WebSocket handshake .*" + why)
+
+
+@pytest.mark.parametrize("form", ["http://127.0.0.1:{backend}/ upgrade=NONE", "ws://127.0.0.1:{backend}/"])
+def test_an_ordinary_request_and_a_line_that_wants_no_tunnel_are_not_told_of(backend, form):
+    with Weir("ProxyPass / " + form, backend=backend) as weir:
+        client = weir.connect().send(handshake() if "NONE" in form else request())
+        peer = backend.accept()
+        peer.read_request()
+        peer.send(answer(200, b"plain"))
+        assert client.read_response().body == b"plain"
+        weir.stop() # all lines are written then
+        assert "WebSocket handshake" not in weir.error_log()
 
 
 FORMS = {
