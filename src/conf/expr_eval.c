@@ -37,6 +37,9 @@ static struct span tidy(struct span s)
     return s;
 }
 
+/* Lines that each name a value several times over would make it any length. */
+#define TEXT_MOST (1024 * 1024)
+
 static struct span concat(struct eval *e, const struct vec *kids)
 {
     struct span parts[16], *all = parts;
@@ -49,6 +52,10 @@ static struct span concat(struct eval *e, const struct vec *kids)
         all[i] = word_of(e, kids->items[i]);
         n += all[i].n;
     }
+    if (n > TEXT_MOST && !e->error)
+        e->error = "Result is longer than 1 MiB";
+    if (e->error)
+        return SPAN("");
     out = arena_alloc(e->env->arena, n + 1);
     n = 0;
     for (unsigned i = 0; i < kids->n; i++) {

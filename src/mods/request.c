@@ -143,6 +143,30 @@ const char *request_server_banner(const struct request *r)
  */
 
 #define LOOKS_NESTED 5
+#define LOOKS_MOST   200 /* each may begin others: five deep they would be millions */
+
+static struct request *first_of(const struct request *r)
+{
+    while (r->main)
+        r = r->main;
+    return (struct request *)(uintptr_t)r;
+}
+
+static bool has_looks_left(const struct request *r)
+{
+    struct request *first = first_of(r);
+
+    if (first->looks < LOOKS_MOST)
+        return true;
+    if (first->looks == LOOKS_MOST) {
+        first->looks++;
+        REQUEST_LOG(r, LOG_CORE, LEVEL_ERROR, 0,
+                    "the rules of this request looked ahead %d times: no more paths are looked at / "
+                    "先読みが多すぎるため、これ以上は行いません",
+                    LOOKS_MOST);
+    }
+    return false;
+}
 
 bool request_may_nest(const struct request *r)
 {
@@ -151,7 +175,7 @@ bool request_may_nest(const struct request *r)
     for (const struct request *m = r->main; m; m = m->main)
         if (depth++ == LOOKS_NESTED)
             return false;
-    return r->look_up != NULL;
+    return r->look_up != NULL && has_looks_left(r);
 }
 
 bool request_may_look(const struct request *r)
@@ -166,6 +190,7 @@ static struct request *begin_look(const struct request *r)
 {
     struct request *sub = arena_copy(r->arena, r, sizeof(*r));
 
+    first_of(r)->looks++;
     sub->main = (struct request *)(uintptr_t)r;
     sub->previous = NULL;
     sub->place = &r->site->place;

@@ -75,6 +75,7 @@ struct request {
     const char *filters;                 /* those that its extensions name, ";" between; NULL none */
     struct request *main;                /* whose look ahead this is, and who gets its cookies; NULL */
     int (*look_up)(struct request *sub); /* request_look_at; NULL: there is nobody to ask */
+    unsigned looks;                      /* begun for it, and for its looks ahead */
     const struct request *previous;      /* before an internal redirect or ErrorDocument; NULL */
     const char *client_ip;               /* whom the request is from: the peer, or whom mod_remoteip found */
     const char *client_text;             /* the same with its port, for logs */
@@ -108,7 +109,7 @@ void request_rename_env(struct request *r);
 /* httpd's subrequests: what would become of another path or file, as far as the fix-ups; ->status is 200 or the answer.
  * May block (authentication). */
 bool request_may_look(const struct request *r); /* no look ahead may look for itself */
-bool request_may_nest(const struct request *r); /* nor too deep */
+bool request_may_nest(const struct request *r); /* nor too deep, nor too often for one request */
 struct request *request_look_at(const struct request *r, const char *path);
 struct request *request_look_at_file(const struct request *r, const char *name);
 const char *request_filename(const struct request *r); /* as httpd has it: "proxy:URL", or r->filename */

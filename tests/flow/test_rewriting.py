@@ -126,6 +126,15 @@ def test_rounds_without_end_are_500_and_cost_no_memory():
         assert weir.rss() - before < 40 << 20
 
 
+def test_looks_ahead_that_begin_others_come_to_an_end_with_a_line():
+    look = "RewriteCond %{REQUEST_URI}/x -U\nRewriteRule ^ - [E=SEEN:yes]\n"
+    with Weir("RewriteEngine On\n" + 40 * look + "RewriteRule ^/free - [F]") as weir:
+        before, begun = weir.rss(), time.monotonic()
+        assert weir.ask(request(path="/free")).status == 403
+        assert time.monotonic() - begun < 5 and weir.rss() - before < 60 << 20
+        weir.wait_for_log("looked ahead 200 times")
+
+
 def test_redirects_to_oneself_are_500():
     with Weir("<Location /a>\nRewriteEngine On\nRewriteRule ^ /a/x%{REQUEST_URI}\n</Location>") as weir:
         assert weir.ask(request(path="/a")).status == 500

@@ -60,6 +60,8 @@ static struct span give_function(void *ctx, struct arena *a, const char *name, s
         return (struct span){ "red\0green\0blue", 14 };
     if (!strcasecmp(name, "req") && span_ieq_str(arg, "Upgrade"))
         return SPAN("WebSocket");
+    if (!strcasecmp(name, "long"))
+        return (struct span){ memset(arena_alloc(a, 400000), 'x', 400000), 400000 };
     if (!strcasecmp(name, "twice"))
         return span_of(arena_printf(a, "%.*s%.*s", (int)arg.n, arg.p, (int)arg.n, arg.p));
     return (struct span){ NULL, 0 };
@@ -71,7 +73,7 @@ static bool has_name(const char *kind, const char *name)
         return give_variable(NULL, NULL, name).p != NULL;
     if (!strcmp(kind, "list"))
         return !strcmp(name, "colours");
-    return !strcasecmp(name, "req") || !strcasecmp(name, "twice");
+    return !strcasecmp(name, "req") || !strcasecmp(name, "twice") || !strcasecmp(name, "long");
 }
 
 static struct expr_env world(void)
@@ -457,6 +459,22 @@ static void too_long_a_string(void **state)
     assert_string_equal(error, "String too long");
 }
 
+/* Lines that each hold the value of the one before twice would make it any length. */
+static void too_long_a_result(void **state)
+{
+    struct expr_env env = world();
+    const char *error;
+    struct expr *e = expr_compile(arena, "%{long:a}%{long:b}", EXPR_STRING, has_name, &error);
+
+    (void)state;
+    assert_int_equal(expr_text(e, &env, &error).n, 800000);
+    e = expr_compile(arena, "%{long:a}%{long:b}%{long:c}", EXPR_STRING, has_name, &error);
+    assert_null(expr_text(e, &env, &error).p);
+    assert_string_equal(error, "Result is longer than 1 MiB");
+    e = expr_compile(arena, "'a' . long('b') . long('c') . long('d') == 'a'", 0, has_name, &error);
+    assert_int_equal(expr_true(e, &env, &error), -1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -472,6 +490,7 @@ int main(void)
         cmocka_unit_test(evaluation_can_fail),
         cmocka_unit_test(nesting_is_bounded_and_chains_are_not),
         cmocka_unit_test(too_long_a_string),
+        cmocka_unit_test(too_long_a_result),
     };
 
     return cmocka_run_group_tests(tests, make_arena, drop_arena);
