@@ -116,6 +116,12 @@ struct tls_session_cache *tls_session_cache_hold(struct tls_session_cache *c);
 
 /* SSL_get_error reads the thread's error queue, which is to hold this call's errors only. To look whether it is empty
  * costs 200 instructions: who may have left something there empties it; who moves data relies on that. */
+static inline void tls_expect_no_errors(void)
+{
+#ifdef __SANITIZE_ADDRESS__ /* in tests it costs nothing */
+    ASSERT(ERR_peek_error() == 0);
+#endif
+}
 static inline void tls_forget_errors(void)
 {
     if (ERR_peek_error())

@@ -82,6 +82,7 @@ static ssize_t tls_read(struct stream *s, void *out, size_t n)
         errno = s->connecting ? EAGAIN : broken_errno(t);
         return -1;
     }
+    tls_expect_no_errors();
     while (done < n) {
         int r = SSL_read_ex(t->ssl, (char *)out + done, n - done, &got);
         if (r <= 0) {
@@ -153,8 +154,10 @@ static struct span next_bytes(struct cursor *c, size_t most)
 static bool write_record(struct tls_stream *t, struct span bytes)
 {
     size_t went;
-    int result = SSL_write_ex(t->ssl, bytes.p, bytes.n, &went);
+    int result;
 
+    tls_expect_no_errors();
+    result = SSL_write_ex(t->ssl, bytes.p, bytes.n, &went);
     if (result == 1) {
         ASSERT(went == bytes.n);
         t->burst += t->burst < BURST_FIRST ? (unsigned)went : 0;
@@ -314,6 +317,7 @@ static bool look_ahead(struct tls_stream *t)
 
     if (t->broken || t->ended)
         return true;
+    tls_expect_no_errors();
     result = SSL_peek_ex(t->ssl, &byte, 1, &got);
     error = result <= 0 ? outcome(t->ssl, result) : SSL_ERROR_NONE;
     if (error == SSL_ERROR_SSL || error == SSL_ERROR_SYSCALL)
