@@ -175,7 +175,7 @@ static bool is_same(const struct request *r, const struct request *before)
 
 static const struct request *decided_before(const struct request *r)
 {
-    const struct request *before = r->looked_from ? r->looked_from : r->previous ? r->previous : r->main;
+    const struct request *before = request_before(r);
 
     if (!before || (!before->authorised && before->status != 401 && before->status != 403))
         return NULL;

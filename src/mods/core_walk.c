@@ -101,22 +101,15 @@ static void walk_locals(struct request *r, struct walk *w, unsigned *next, const
     }
 }
 
-static size_t directory_length(const struct request *r)
-{
-    const char *slash = r->filename ? strrchr(r->filename, '/') : NULL;
-
-    return slash ? (size_t)(slash + 1 - r->filename) : 0;
-}
-
 /* httpd keeps the walk of a directory or file, and takes it again for a file beside it that it leads to. */
 static const struct request *first_beside(const struct request *r)
 {
-    size_t n = directory_length(r);
+    size_t n = request_directory_length(r->filename);
     const struct request *before = r;
 
-    while (before && directory_length(before) == n && memcmp(before->filename, r->filename, n) == 0) {
+    while (before && request_directory_length(before->filename) == n && memcmp(before->filename, r->filename, n) == 0) {
         r = before;
-        before = r->looked_from ? r->looked_from : r->previous ? r->previous : r->main;
+        before = request_before(r);
     }
     return r;
 }

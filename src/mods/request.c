@@ -145,16 +145,9 @@ const char *request_server_banner(const struct request *r)
 #define LOOKS_NESTED 5
 #define LOOKS_MOST   200 /* each may begin others: five deep they would be millions */
 
-static struct request *first_of(const struct request *r)
-{
-    while (r->main)
-        r = r->main;
-    return (struct request *)(uintptr_t)r;
-}
-
 static bool has_looks_left(const struct request *r)
 {
-    struct request *first = first_of(r);
+    struct request *first = request_first(r);
 
     if (first->looks < LOOKS_MOST)
         return true;
@@ -190,7 +183,7 @@ static struct request *begin_look(const struct request *r)
 {
     struct request *sub = arena_copy(r->arena, r, sizeof(*r));
 
-    first_of(r)->looks++;
+    request_first(r)->looks++;
     sub->main = (struct request *)(uintptr_t)r;
     sub->previous = NULL;
     sub->place = &r->site->place;
@@ -213,7 +206,7 @@ static struct request *end_look(struct request *sub, int status)
     return sub;
 }
 
-static size_t directory_length(const char *path)
+size_t request_directory_length(const char *path)
 {
     const char *slash = path ? strrchr(path, '/') : NULL;
 
@@ -229,7 +222,7 @@ struct request *request_look_at(const struct request *r, const char *path)
     char *uri = NULL;
 
     if (*path != '/')
-        path = arena_concat(r->arena, arena_strndup(r->arena, r->uri, directory_length(r->uri)), path, NULL);
+        path = arena_concat(r->arena, arena_strndup(r->arena, r->uri, request_directory_length(r->uri)), path, NULL);
     raw = (struct span){ path, strcspn(path, "?") };
     sub->args = path[raw.n] ? span_of(path + raw.n + 1) : (struct span){ 0 };
     sub->unparsed_uri = span_of(path);
@@ -243,11 +236,11 @@ struct request *request_look_at(const struct request *r, const char *path)
 /* Of a file beside the request's own; elsewhere no path of ours is known to lead. */
 static const char *path_of_file(const struct request *r, const char *name)
 {
-    size_t n = directory_length(r->filename);
+    size_t n = request_directory_length(r->filename);
 
     if (!n || strncmp(name, r->filename, n) != 0 || strchr(name + n, '/'))
         return "";
-    return arena_concat(r->arena, arena_strndup(r->arena, r->uri, directory_length(r->uri)), name + n, NULL);
+    return arena_concat(r->arena, arena_strndup(r->arena, r->uri, request_directory_length(r->uri)), name + n, NULL);
 }
 
 /* ap_sub_req_lookup_file */

@@ -106,6 +106,19 @@ void request_set_env(struct request *r, const char *name, const char *value);
 /* After an internal redirect: each NAME becomes REDIRECT_NAME, and REDIRECT_STATUS is what was (rename_original_env).
  */
 void request_rename_env(struct request *r);
+/* Whom a look ahead is for in the end; r itself when it is none. */
+static inline struct request *request_first(const struct request *r)
+{
+    while (r->main)
+        r = r->main;
+    return (struct request *)(uintptr_t)r;
+}
+/* What led here: a look, an internal redirect, or whose look ahead it is; NULL for what a client asked. */
+static inline const struct request *request_before(const struct request *r)
+{
+    return r->looked_from ? r->looked_from : r->previous ? r->previous : r->main;
+}
+size_t request_directory_length(const char *path); /* with its last slash; 0 without one, and of NULL */
 /* httpd's subrequests: what would become of another path or file, as far as the fix-ups; ->status is 200 or the answer.
  * May block (authentication). */
 bool request_may_look(const struct request *r); /* no look ahead may look for itself */

@@ -101,7 +101,7 @@ static bool is_known(const struct request *r, const char *name)
  * request's own, whatever becomes of it. */
 static void set_cookie(struct rewriting *w, char *text)
 {
-    struct request *r = w->r;
+    struct request *r = request_first(w->r);
     char separator = *text == ';' ? ';' : ':', *part[COOKIE_PARTS] = { NULL };
     const char *cookie;
 
@@ -109,8 +109,6 @@ static void set_cookie(struct rewriting *w, char *text)
         ;
     if (!part[COOKIE_DOMAIN])
         return;
-    while (r->main)
-        r = r->main;
     if (is_known(r, part[COOKIE_NAME])) {
         REWRITE_LOG(w, 5, "skipping already set cookie '%s'", part[COOKIE_NAME]);
         return;

@@ -1,4 +1,5 @@
 /* Lines and sections: what becomes of them in the tree, and Apache's words when they do not fit. */
+#include "folder.h"
 #include "conf_text.h"
 
 #include <stdlib.h>
@@ -292,10 +293,8 @@ static int make_tree(void **state)
 
 static int remove_tree(void **state)
 {
-    char command[300];
     (void)state;
-    snprintf(command, sizeof(command), "rm -r %s", dir);
-    return system(command) != 0;
+    return folder_remove(dir) != 0;
 }
 
 static void wildcards_find_files_in_order(void **state)

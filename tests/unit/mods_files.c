@@ -1,6 +1,8 @@
 /* From a path to a file: DocumentRoot, links under Options, path info, files of settings, and the answer's head. */
 #include "mods_proxy.h"
 
+#include "folder.h"
+
 #include <dirent.h>
 #include <sys/stat.h>
 #include <utime.h>
@@ -53,11 +55,8 @@ static int make_tree(void **state)
 
 static int remove_tree(void **state)
 {
-    char command[64];
-
     (void)state;
-    snprintf(command, sizeof(command), "rm -r %s", root);
-    return system(command);
+    return folder_remove(root);
 }
 
 static struct snapshot *load_with(const char *lines)
@@ -155,8 +154,8 @@ static void a_file_of_settings_is_never_left_out_in_silence(void **state)
     map(load_with(arena_printf(
             bench_arena, "ErrorLog /dev/null\n<Directory %s/www/ht>\nAllowOverrideList Redirect\n</Directory>", root)),
         "/ht/x", 500);
-    map(load_with(arena_printf(
-            bench_arena, "ErrorLog /dev/null\n<Directory %s/www/ht>\nAllowOverride Options\n</Directory>", root)),
+    map(load_with(arena_printf(bench_arena,
+                               "ErrorLog /dev/null\n<Directory %s/www/ht>\nAllowOverride Options\n</Directory>", root)),
         "/ht/x", 0);
     reads_files = false;
 }

@@ -1,6 +1,8 @@
 /* .htaccess: what is kept of the files that were read, for how long and how much; what a request is told of them. */
 #include "mods_proxy.h"
 
+#include "folder.h"
+
 #include "htaccess.h"
 
 #include <pthread.h>
@@ -264,11 +266,8 @@ static int make_tree(void **state)
 
 static int remove_tree(void **state)
 {
-    char command[64];
-
     (void)state;
-    snprintf(command, sizeof(command), "rm -r %s", root);
-    return system(command);
+    return folder_remove(root);
 }
 
 static struct snapshot *load(const char *allowed)

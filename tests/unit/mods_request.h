@@ -2,6 +2,7 @@
 #ifndef WEIR_TEST_MODS_REQUEST_H
 #define WEIR_TEST_MODS_REQUEST_H
 
+#include "folder.h"
 #include "mods.h"
 
 #include <errno.h>
@@ -164,11 +165,8 @@ static int make_directory(void **state)
 
 static int remove_directory(void **state)
 {
-    char command[64];
-
     (void)state;
-    snprintf(command, sizeof(command), "rm -r %s", directory);
-    return system(command);
+    return folder_remove(directory);
 }
 
 #endif
