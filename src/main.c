@@ -196,8 +196,10 @@ static void on_notice(void *ctx, const struct conf_notice *notice)
 
 static void start_log(const struct command *c)
 {
-    if (c->level >= 0)
+    if (c->level >= 0) {
+        log_deepen((enum log_level)c->level);
         memset(log_main.levels.of, c->level, sizeof(log_main.levels.of));
+    }
     if (!c->error_file)
         return;
     int fd = open(c->error_file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);

@@ -26,7 +26,8 @@ struct cleanup {
 struct arena { /* lives in its own oldest block */
     uint32_t magic;
     struct block *blocks; /* the current one first */
-    size_t used;          /* of the current block, with its header */
+    char *next;           /* free in the current block, aligned, and how much */
+    size_t left;
     size_t held;
     struct cleanup *cleanups;
 };
@@ -52,13 +53,24 @@ static void block_free(struct block *b)
         free(b);
 }
 
-static void *take(struct block *b, size_t offset, size_t size)
+static void *take(void *p, size_t size)
 {
-    void *p = (char *)b + offset;
-
     ASAN_UNPOISON_MEMORY_REGION(p, size);
     (void)size;
     return p;
+}
+
+static size_t aligned(size_t size)
+{
+    return (size + ALIGNMENT - 1) & ~(ALIGNMENT - 1);
+}
+
+static void start_in(struct arena *a, struct block *b, size_t used)
+{
+    a->blocks = b;
+    a->next = b->bytes + used;
+    a->left = b->size - sizeof(*b) - used;
+    a->held += b->size;
 }
 
 static void *own_block(struct arena *a, size_t size)
@@ -68,7 +80,7 @@ static void *own_block(struct arena *a, size_t size)
     b->next = a->blocks->next;
     a->blocks->next = b;
     a->held += b->size;
-    return take(b, sizeof(*b), size);
+    return take(b->bytes, size);
 }
 
 static void grow(struct arena *a, size_t need)
@@ -81,18 +93,16 @@ static void grow(struct arena *a, size_t need)
     while (size < need + sizeof(*b));
     b = block_new(size);
     b->next = a->blocks;
-    a->blocks = b;
-    a->held += size;
-    a->used = sizeof(*b);
+    start_in(a, b, 0);
 }
 
 struct arena *arena_new(void)
 {
     struct block *b = block_new(BLOCK_SIZE);
-    struct arena *a = take(b, sizeof(*b), sizeof(*a));
+    struct arena *a = take(b->bytes, sizeof(*a));
 
-    *a = (struct arena){ .magic = ARENA_MAGIC, .blocks = b, .held = BLOCK_SIZE };
-    a->used = (sizeof(*b) + sizeof(*a) + ALIGNMENT - 1) & ~(ALIGNMENT - 1);
+    *a = (struct arena){ .magic = ARENA_MAGIC };
+    start_in(a, b, aligned(sizeof(*a)));
     return a;
 }
 
@@ -116,22 +126,29 @@ void arena_free(struct arena *a)
     }
 }
 
-/* For who writes all of it. */
-static void *alloc_unset(struct arena *a, size_t size)
+static void *alloc_growing(struct arena *a, size_t size)
 {
-    size_t need, offset;
+    ASSERT(size < SIZE_MAX / 2);
+    if (aligned(size) >= BIG)
+        return own_block(a, size);
+    grow(a, aligned(size));
+    a->left -= aligned(size);
+    a->next += aligned(size);
+    return take(a->next - aligned(size), size);
+}
+
+/* For who writes all of it. */
+static inline void *alloc_unset(struct arena *a, size_t size)
+{
+    size_t need = size ? aligned(size) : ALIGNMENT;
+    char *p = a->next;
 
     CHECK_MAGIC(a, ARENA_MAGIC);
-    ASSERT(size < SIZE_MAX / 2);
-    need = size ? (size + ALIGNMENT - 1) & ~(ALIGNMENT - 1) : ALIGNMENT;
-    if (need > a->blocks->size - a->used) {
-        if (need >= BIG)
-            return own_block(a, size);
-        grow(a, need);
-    }
-    offset = a->used;
-    a->used += need;
-    return take(a->blocks, offset, size);
+    if (size > a->left || need > a->left)
+        return alloc_growing(a, size);
+    a->next = p + need;
+    a->left -= need;
+    return take(p, size);
 }
 
 void *arena_alloc(struct arena *a, size_t size)
@@ -189,17 +206,27 @@ char *arena_vprintf(struct arena *a, const char *format, va_list args)
     return s;
 }
 
+#define KNOWN 8 /* parts whose length is not asked twice */
+
 char *arena_join(struct arena *a, const char *const *parts)
 {
-    size_t n = 0;
+    size_t length[KNOWN], n = 0;
     char *s, *end;
 
-    for (const char *const *part = parts; *part; part++)
-        n += strlen(*part);
+    for (unsigned i = 0; parts[i]; i++) {
+        size_t one = strlen(parts[i]);
+
+        if (i < KNOWN)
+            length[i] = one;
+        n += one;
+    }
     s = end = alloc_unset(a, n + 1);
+    for (unsigned i = 0; parts[i]; i++) {
+        size_t one = i < KNOWN ? length[i] : strlen(parts[i]);
+
+        end = (char *)memcpy(end, parts[i], one) + one;
+    }
     *end = '\0';
-    for (const char *const *part = parts; *part; part++)
-        end = stpcpy(end, *part);
     return s;
 }
 

@@ -53,6 +53,16 @@ static const char *const module_names[LOG_MODULES] = {
     [LOG_MACRO] = "macro",
 };
 
+_Atomic int log_deepest = LEVEL_NOTICE; /* which always passes */
+
+void log_deepen(enum log_level level)
+{
+    int now = log_deepest;
+
+    while (now < (int)level && !atomic_compare_exchange_weak(&log_deepest, &now, (int)level))
+        ;
+}
+
 struct log_target log_main = { .levels = { .of = { [0 ... LOG_MODULES - 1] = LEVEL_WARN } } };
 
 const char *log_module_name(enum log_module m)

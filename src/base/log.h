@@ -2,6 +2,7 @@
 #ifndef WEIR_LOG_H
 #define WEIR_LOG_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -126,6 +127,13 @@ struct log_target {
 };
 extern struct log_target log_main; /* start-up and what belongs to no site: replaced by each snapshot */
 
+/* The most talkative level that any LogLevel of this process has named: what lies deeper is left without a look. */
+extern _Atomic int log_deepest;
+void log_deepen(enum log_level level);
+static inline bool log_is_heard(enum log_level l)
+{
+    return (int)l <= atomic_load_explicit(&log_deepest, memory_order_relaxed);
+}
 static inline bool log_wants(const struct log_target *t, enum log_module m, enum log_level l)
 {
     return (int)l <= t->levels.of[m] || l == LEVEL_NOTICE; /* notices always pass, as in httpd */
@@ -142,7 +150,7 @@ void log_say(const struct log_target *t, struct log_event e, const char *format,
  */
 #define LOG_AT(target, mod, lvl, number, oserr, cl, ...)                                                               \
     do {                                                                                                               \
-        if (log_wants((target), (mod), (lvl)))                                                                         \
+        if (log_is_heard(lvl) && log_wants((target), (mod), (lvl)))                                                    \
             log_say((target),                                                                                          \
                     (struct log_event){ .level = (lvl),                                                                \
                                         .module = (mod),                                                               \

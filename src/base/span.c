@@ -1,6 +1,7 @@
 /* Borrowed bytes: comparison, trimming and the comma lists of RFC 9110 section 5.6.1. ASCII only, whatever the locale.
  */
 #include "base.h"
+#include "lanes.h"
 
 static unsigned char lower(char c)
 {
@@ -67,46 +68,22 @@ bool span_istarts(struct span s, struct span prefix)
     return bits == 0 || ((prefix.n < 4 || !(bits & ~0x2020202020202020u)) && ieq_bytes(s.p, prefix.p, prefix.n));
 }
 
-/* A borrow from below SP, or a zero where DEL was, shows in the top bits. */
-static bool word_has_control(uint64_t w)
-{
-    const uint64_t ones = 0x0101010101010101u, tops = 0x8080808080808080u;
-    uint64_t del = w ^ ones * 0x7f;
-
-    return (((w - ones * ' ') & ~w) | ((del - ones) & ~del)) & tops;
-}
-
-/* Sixteen bytes, by whatever the processor has for them: one that is a control makes its lane all ones. */
-typedef unsigned char lanes __attribute__((vector_size(16)));
-
-static lanes controls(const char *p)
-{
-    lanes bytes;
-
-    memcpy(&bytes, p, sizeof(bytes));
-    return (lanes)((bytes < ' ') | (bytes == 0x7f));
-}
-
 static bool long_has_control(struct span s)
 {
-    lanes found = controls(s.p + s.n - sizeof(lanes));
-    uint64_t half[2];
+    lanes found = lanes_controls(lanes_load(s.p + s.n - LANES));
 
-    for (size_t i = 0; i + sizeof(lanes) < s.n; i += sizeof(lanes))
-        found |= controls(s.p + i);
-    memcpy(half, &found, sizeof(half));
-    return (half[0] | half[1]) != 0;
+    for (size_t i = 0; i + LANES < s.n; i += LANES)
+        found |= lanes_controls(lanes_load(s.p + i));
+    return lanes_any(found);
 }
 
 /* Many bytes at a time; the last ones overlap those before. */
 bool span_has_control(struct span s)
 {
-    if (s.n >= sizeof(lanes))
+    if (s.n >= LANES)
         return long_has_control(s);
-    if (s.n >= 8)
-        return word_has_control(load(s.p)) || word_has_control(load(s.p + s.n - 8));
     if (s.n >= 4)
-        return word_has_control(load_halves(s.p, s.p + s.n - 4));
+        return lanes_any(lanes_controls(lanes_of_few(s.p, s.n)));
     for (size_t i = 0; i < s.n; i++)
         if ((unsigned char)s.p[i] < ' ' || s.p[i] == 0x7f)
             return true;

@@ -2,7 +2,7 @@
 #ifndef WEIR_HTTP_BYTES_H
 #define WEIR_HTTP_BYTES_H
 
-#include <stdbool.h>
+#include "lanes.h"
 
 enum {
     BYTE_TOKEN = 1,       /* RFC 9110 5.6.2 */
@@ -19,6 +19,23 @@ extern const unsigned char http_bytes[256];
 static inline bool byte_is(char c, unsigned kinds)
 {
     return (http_bytes[(unsigned char)c] & kinds) != 0;
+}
+
+/* How many bytes from p on are visible. */
+static inline size_t bytes_visible(const char *p, size_t n)
+{
+    size_t i = 0;
+
+    for (; n - i >= LANES; i += LANES) {
+        lanes bytes = lanes_load(p + i);
+        unsigned first = lanes_first((lanes)((bytes <= ' ') | (bytes == 0x7f)));
+
+        if (first < LANES)
+            return i + first;
+    }
+    while (i < n && byte_is(p[i], BYTE_VISIBLE))
+        i++;
+    return i;
 }
 
 static inline bool is_digit(char c)

@@ -17,7 +17,7 @@ static unsigned after(const struct http_fields *f, const struct http_field *item
     return (unsigned)(item - f->items) + 1;
 }
 
-static void grow(struct arena *a, struct http_fields *f)
+void http_fields_grow(struct arena *a, struct http_fields *f)
 {
     unsigned cap = f->cap ? f->cap * 2 : 16;
     struct http_field *items = arena_alloc(a, cap * sizeof(*items));
@@ -26,15 +26,6 @@ static void grow(struct arena *a, struct http_fields *f)
         memcpy(items, f->items, f->n * sizeof(*items));
     f->items = items;
     f->cap = cap;
-}
-
-void http_fields_add(struct arena *a, struct http_fields *f, struct span name, struct span value)
-{
-    ASSERT(name.p);
-    if (f->n == f->cap)
-        grow(a, f);
-    f->items[f->n++] = (struct http_field){ name, value };
-    f->tags |= http_field_tag(name);
 }
 
 struct http_field *http_fields_named(const struct http_fields *f, struct span name)

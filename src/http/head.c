@@ -86,12 +86,19 @@ bool head_take_line(struct head_lines *lines, bool fold, struct span *line, unsi
     return true;
 }
 
-enum head_field head_split_field(struct span line, struct http_field *field)
+static size_t token_length(struct span line)
 {
-    size_t n = 0;
+    size_t n = line.n >= LANES ? lanes_first(lanes_not_word(lanes_load(line.p))) : 0;
 
     while (n < line.n && byte_is(line.p[n], BYTE_TOKEN))
         n++;
+    return n;
+}
+
+enum head_field head_split_field(struct span line, struct http_field *field)
+{
+    size_t n = token_length(line);
+
     if (n == 0 || n == line.n || line.p[n] != ':')
         return HEAD_FIELD_NAME;
     field->name = (struct span){ line.p, n };

@@ -128,10 +128,8 @@ static bool one_host(const struct http_fields *fields)
     return n <= 1;
 }
 
-static struct span target_authority(struct http_host *host)
+static struct span target_authority(const struct http_target *t, struct http_host *host)
 {
-    const struct http_target *t = host->target;
-
     host->from_target =
         t->form == HTTP_AUTHORITY_FORM || (t->form == HTTP_ABSOLUTE_FORM && span_ieq_str(t->scheme, host->scheme));
     if (!host->from_target)
@@ -144,7 +142,7 @@ bool http_request_host(struct arena *a, const struct http_request_head *h, struc
                        struct http_fault *fault)
 {
     struct span field = http_fields_get(&h->fields, "Host");
-    struct span named = target_authority(host);
+    struct span named = target_authority(&h->parts, host);
 
     host->name = NULL;
     host->port = 0;

@@ -16,12 +16,20 @@ struct http_fields {
     unsigned n, cap;
     uint64_t tags; /* a bit for each name's length and end letters: most names that are looked for are not there */
 };
-void http_fields_add(struct arena *a, struct http_fields *f, struct span name, struct span value);
 /* Names that differ in case alone have the same. */
 static inline uint64_t http_field_tag(struct span name)
 {
     size_t ends = name.n ? ((unsigned char)*name.p | 0x20u) + ((unsigned char)name.p[name.n - 1] | 0x20u) * 5u : 0;
     return 1ull << ((name.n * 7 + ends) % 64);
+}
+void http_fields_grow(struct arena *a, struct http_fields *f); /* room for one more */
+static inline void http_fields_add(struct arena *a, struct http_fields *f, struct span name, struct span value)
+{
+    ASSERT(name.p);
+    if (f->n == f->cap)
+        http_fields_grow(a, f);
+    f->items[f->n++] = (struct http_field){ name, value };
+    f->tags |= http_field_tag(name);
 }
 /* False: none is there. Of a constant name without a call. */
 static inline bool http_fields_may_have(const struct http_fields *f, const char *name)
@@ -95,8 +103,15 @@ struct http_limits { /* LimitRequestLine, LimitRequestFields, LimitRequestFieldS
     bool allow_09;   /* Allow0.9 (default) */
 };
 
+struct http_target { /* a request target in parts; spans into the arena */
+    enum { HTTP_ORIGIN_FORM, HTTP_ABSOLUTE_FORM, HTTP_AUTHORITY_FORM, HTTP_ASTERISK_FORM } form;
+    struct span scheme, host, port; /* absolute and authority form; the host keeps its brackets */
+    struct span path, query;        /* still encoded; query.p NULL when there is no "?"; leading slashes are one */
+    struct span user, fragment;     /* p NULL when absent; a strict request line holds neither */
+};
 struct http_request_head {
     struct span method, target; /* as they came */
+    struct http_target parts;   /* the target's, of a good head */
     struct span line;           /* the request line, for logs */
     int version;                /* 9, 10, 11: major*10+minor */
     struct http_fields fields;
@@ -121,7 +136,7 @@ struct http_scan {
 };
 /* Looks for a whole head at the start of `in`, which begins with the same byte at each call for one head. On HTTP_DONE
  * the head is copied into the arena and *used says how many bytes it took. On HTTP_BAD the fault says why; fields
- * parsed so far are kept for the log and the answer. A good head's target passes http_parse_target. Version 9 has no
+ * parsed so far are kept for the log and the answer. A good head's target is there in parts. Version 9 has no
  * fields. */
 enum http_parse http_parse_request(struct arena *a, struct span in, const struct http_limits *limits,
                                    struct http_scan *scan, struct http_request_head *head, size_t *used,
@@ -167,12 +182,6 @@ size_t http_chunk_head(uint64_t n, char out[20]);
 
 /* ---- targets and paths ------------------------------------------------------------------------- */
 
-struct http_target { /* a request target in parts; spans into the arena */
-    enum { HTTP_ORIGIN_FORM, HTTP_ABSOLUTE_FORM, HTTP_AUTHORITY_FORM, HTTP_ASTERISK_FORM } form;
-    struct span scheme, host, port; /* absolute and authority form; the host keeps its brackets */
-    struct span path, query;        /* still encoded; query.p NULL when there is no "?"; leading slashes are one */
-    struct span user, fragment;     /* p NULL when absent; a strict request line holds neither */
-};
 /* false: 400. Absolute form is http or https with a host; its path is "/" when empty, "*" for OPTIONS as in Apache. */
 bool http_parse_target(struct span method, struct span target, struct http_target *t);
 
@@ -206,7 +215,6 @@ bool http_parse_host(struct arena *a, struct span authority, bool strict, char *
 struct http_host {
     const char *scheme; /* in: the connection's; a target of another scheme leaves the choice to the Host field */
     bool strict;        /* in */
-    const struct http_target *target; /* in: the head's, in parts */
     bool from_target;                 /* the target named it: Apache then replaces the Host field (AH02417) */
     char *name;                       /* NULL when none was named (only before HTTP/1.1) */
     int port;

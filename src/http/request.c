@@ -50,7 +50,7 @@ static bool refuse(struct reader *r, const struct http_fault *model, struct span
 
 static struct span take_while(struct span *rest, unsigned kinds)
 {
-    struct span taken = { rest->p, 0 };
+    struct span taken = { rest->p, kinds == BYTE_VISIBLE ? bytes_visible(rest->p, rest->n) : 0 };
 
     while (taken.n < rest->n && byte_is(rest->p[taken.n], kinds))
         taken.n++;
@@ -120,13 +120,11 @@ static bool check_version(struct reader *r)
 
 static bool check_target(struct reader *r)
 {
-    struct http_target t;
-
-    if (!http_parse_target(r->head->method, r->head->target, &t))
+    if (!http_parse_target(r->head->method, r->head->target, &r->head->parts))
         return refuse(r, &bad_target, r->head->target);
-    if (t.fragment.p && !r->limits->unsafe)
+    if (r->head->parts.fragment.p && !r->limits->unsafe)
         return refuse(r, &has_fragment, nothing);
-    return !t.user.p || r->limits->unsafe || refuse(r, &has_user, nothing);
+    return !r->head->parts.user.p || r->limits->unsafe || refuse(r, &has_user, nothing);
 }
 
 static bool parse_request_line(struct reader *r, struct span line)
@@ -265,7 +263,7 @@ void http_note_request_line(struct arena *a, struct span in, const struct http_l
                             const struct http_scan *scan, struct http_request_head *head)
 {
     struct http_fault fault;
-    struct reader r = { a, in, limits, NULL, head, &fault, { NULL, 0 } };
+    struct reader r = { .arena = a, .in = in, .limits = limits, .head = head, .fault = &fault };
     const char *from = in.p + scan->head, *lf;
 
     if (!scan->started || head->line.p || !(lf = memchr(from, '\n', in.n - scan->head)))
@@ -280,10 +278,12 @@ static void keep_line(struct reader *r)
     struct http_request_head *h = r->head;
     const char *from = h->line.p, *to;
 
+    /* of a whole head it is kept already */
     if (!from || from < r->in.p || from >= r->in.p + r->in.n)
         return;
     to = arena_copy(r->arena, from, h->line.n);
     h->line.p = to;
+    h->parts = (struct http_target){ 0 };
     if (h->method.p)
         h->method.p = to + (h->method.p - from);
     if (h->target.p)
@@ -294,7 +294,7 @@ enum http_parse http_parse_request(struct arena *a, struct span in, const struct
                                    struct http_scan *scan, struct http_request_head *head, size_t *used,
                                    struct http_fault *fault)
 {
-    struct reader r = { a, in, limits, scan, head, fault, { NULL, 0 } };
+    struct reader r = { .arena = a, .in = in, .limits = limits, .scan = scan, .head = head, .fault = fault };
     enum http_parse result;
 
     ASSERT(scan->seen <= in.n);

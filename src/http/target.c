@@ -103,10 +103,7 @@ static bool parse_origin_form(struct span target, struct http_target *t)
 bool http_parse_target(struct span method, struct span target, struct http_target *t)
 {
     *t = (struct http_target){ .form = HTTP_ORIGIN_FORM };
-    for (size_t i = 0; i < target.n; i++)
-        if (!byte_is(target.p[i], BYTE_VISIBLE))
-            return false;
-    if (target.n == 0)
+    if (target.n == 0 || bytes_visible(target.p, target.n) < target.n)
         return false;
     if (span_eq(method, SPAN("CONNECT")))
         return parse_authority_form(target, t);

@@ -94,6 +94,8 @@ bool http_registered_method(struct span m)
 
 bool http_is_token(struct span s)
 {
+    if (s.n >= 4 && s.n <= LANES && !lanes_any(lanes_not_word(lanes_of_few(s.p, s.n))))
+        return true;
     for (size_t i = 0; i < s.n; i++)
         if (!byte_is(s.p[i], BYTE_TOKEN))
             return false;
@@ -102,9 +104,9 @@ bool http_is_token(struct span s)
 
 bool http_is_value(struct span s)
 {
-    bool good = !span_has_control(s);
-
-    for (size_t i = 0; !good && i < s.n; i++)
+    if (!span_has_control(s))
+        return true;
+    for (size_t i = 0; i < s.n; i++)
         if (byte_is(s.p[i], BYTE_CONTROL))
             return false;
     return true;

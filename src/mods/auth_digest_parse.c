@@ -162,6 +162,6 @@ int digest_same_uri(struct arena *a, const struct request *r, const char *uri)
         return 0;
     if (!http_parse_target(r->head.method, span_of(uri), &signed_one))
         return strstr(uri, "://") ? -1 : 0;
-    return same_server(r, &signed_one) && same_part(a, signed_one.path, r->target.path) &&
-           same_part(a, signed_one.query, r->target.query);
+    return same_server(r, &signed_one) && same_part(a, signed_one.path, r->head.parts.path) &&
+           same_part(a, signed_one.query, r->head.parts.query);
 }

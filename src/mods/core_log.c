@@ -64,6 +64,7 @@ static const char *set_module_level(struct conf_cmd *cmd, struct log_levels *lev
         return conf_fault(cmd, "%s:%s: %s", name, word, level_fault);
     if (!is_contained(cmd->snapshot, name))
         return conf_fault(cmd, "Cannot find module %s", name);
+    log_deepen((enum log_level)level);
     if (module >= 0) /* modules that never speak have no level of their own */
         levels->of[module] = (signed char)level;
     return NULL;
@@ -79,6 +80,7 @@ static const char *set_level(struct conf_cmd *cmd, struct log_levels *levels, co
     level = log_level_find(text);
     if (level < 0)
         return level_fault;
+    log_deepen((enum log_level)level);
     memset(levels, level, sizeof(*levels)); /* and forgets what modules had */
     return NULL;
 }

@@ -217,7 +217,7 @@ static void put_user(struct line *l)
 static void put_request_line(struct line *l)
 {
     const struct request *r = l->r;
-    struct span line = r->head.line, user = r->target.user;
+    struct span line = r->head.line, user = r->head.parts.user;
     const char *colon = user.p ? memchr(user.p, ':', user.n) : NULL;
     const char *found = colon ? memmem(line.p, line.n, user.p, user.n) : NULL;
     size_t before;

@@ -36,7 +36,6 @@ struct request {
     bool located, named, conditional; /* a <Location>, a <Files>, an <If> is among them */
     const struct peer_info *peer;
     struct http_request_head head; /* head.fields: request headers, as modules change them */
-    struct http_target target;
     struct span unparsed_uri; /* r->unparsed_uri: path?query as sent */
     const char *uri;          /* r->uri: decoded, normalised, starts with "/" */
     struct span args;         /* r->args; p NULL without "?" */
@@ -131,8 +130,8 @@ struct log_event request_event(const struct request *r, struct log_event e);
 #define REQUEST_LOG(r, mod, lvl, number, ...) REQUEST_LOG_OS(r, mod, lvl, number, 0, __VA_ARGS__)
 #define REQUEST_LOG_OS(r, mod, lvl, number, err, ...)                                                                  \
     do {                                                                                                               \
-        const struct log_target *request_log_target = request_log(r);                                                  \
-        if (log_wants(request_log_target, (mod), (lvl)))                                                               \
+        const struct log_target *request_log_target = log_is_heard(lvl) ? request_log(r) : NULL;                       \
+        if (request_log_target && log_wants(request_log_target, (mod), (lvl)))                                         \
             log_say(request_log_target,                                                                                \
                     request_event((r), (struct log_event){ .level = (lvl),                                             \
                                                            .module = (mod),                                            \

@@ -44,22 +44,16 @@ static enum step_result choose_site(struct exchange *ex)
 {
     struct request *r = &ex->r;
     struct http_host host = { .scheme = r->peer->tls ? "https" : "http",
-                              .strict = !core_site_of(r->site)->http_unsafe,
-                              .target = &r->target };
+                              .strict = !core_site_of(r->site)->http_unsafe };
     struct http_fault fault = { 0 };
 
     r->keepalive = wants_keepalive(&r->head);
     r->header_only = span_eq(r->head.method, SPAN("HEAD"));
-    if (!http_parse_target(r->head.method, r->head.target, &r->target)) {
-        REQUEST_LOG(r, LOG_CORE, LEVEL_ERROR, 126, "Invalid URI in request %s",
-                    http_escape_log(r->arena, r->head.line));
-        return refuse(ex, 400);
-    }
     if (!http_request_host(r->arena, &r->head, &host, &fault))
         return refuse_fault(ex, LOG_CORE, &fault);
     if (host.from_target &&
         http_fields_get(&r->head.fields, "Host").p) /* what a backend is told is what was chosen by (AH02417) */
-        http_fields_set(r->arena, &r->head.fields, "Host", authority_of(&r->target));
+        http_fields_set(r->arena, &r->head.fields, "Host", authority_of(&r->head.parts));
     r->hostname = host.name;
     r->host_port = host.port;
     r->site = site_choose(ex->client->choice, host.name, r->host_port);
@@ -78,7 +72,7 @@ static enum step_result choose_site(struct exchange *ex)
 /* As sent, runs of slashes and all: what nocanon hands on. */
 static void set_uri_spans(struct request *r)
 {
-    const struct http_target *t = &r->target;
+    const struct http_target *t = &r->head.parts;
     struct span whole = r->head.target;
     const char *path = whole.p;
 
@@ -113,11 +107,11 @@ static enum step_result read_path(struct exchange *ex)
     struct request *r = &ex->r;
 
     set_uri_spans(r);
-    if (r->target.form == HTTP_ASTERISK_FORM || r->target.form == HTTP_AUTHORITY_FORM) {
+    if (r->head.parts.form == HTTP_ASTERISK_FORM || r->head.parts.form == HTTP_AUTHORITY_FORM) {
         r->uri = arena_span(r->arena, r->head.target);
         return STEP_NEXT;
     }
-    r->status = decode_path(r, r->target.path);
+    r->status = decode_path(r, r->head.parts.path);
     return r->status == 400 ? refuse(ex, 400) : STEP_NEXT; /* a 404 waits: its body is no request */
 }
 

@@ -172,7 +172,11 @@ static void levels_decide_and_notices_always_pass(void **state)
     assert_true(log_wants(&t, LOG_CORE, LEVEL_WARN));
     assert_false(log_wants(&t, LOG_CORE, LEVEL_INFO));
     assert_true(log_wants(&t, LOG_CORE, LEVEL_NOTICE));
+    assert_false(log_is_heard(LEVEL_TRACE2));
     t.levels.of[LOG_PROXY] = LEVEL_TRACE2;
+    log_deepen(LEVEL_TRACE2);
+    log_deepen(LEVEL_INFO);
+    assert_true(log_is_heard(LEVEL_TRACE2) && !log_is_heard(LEVEL_TRACE3));
     assert_true(log_wants(&t, LOG_PROXY, LEVEL_TRACE2));
     assert_false(log_wants(&t, LOG_PROXY, LEVEL_TRACE3));
     assert_false(log_wants(&t, LOG_CORE, LEVEL_TRACE2));

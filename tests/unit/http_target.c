@@ -199,8 +199,7 @@ static void a_request_names_its_host_once(void **state)
         struct http_request_head h = { .version = requests[i].version,
                                        .method = SPAN("GET"),
                                        .target = span_of(requests[i].target) };
-        struct http_target target;
-        struct http_host host = { .scheme = "http", .strict = true, .target = &target };
+        struct http_host host = { .scheme = "http", .strict = true };
         struct http_fault fault = { 0 };
         bool good;
 
@@ -208,7 +207,7 @@ static void a_request_names_its_host_once(void **state)
             http_fields_add(a, &h.fields, SPAN("host"), span_of(requests[i].field));
         if (requests[i].again)
             http_fields_add(a, &h.fields, SPAN("Host"), span_of(requests[i].again));
-        assert_true(http_parse_target(h.method, h.target, &target));
+        assert_true(http_parse_target(h.method, h.target, &h.parts));
         good = http_request_host(a, &h, &host, &fault);
         assert_int_equal(good, requests[i].ah == 0);
         assert_int_equal(fault.ah, requests[i].ah);

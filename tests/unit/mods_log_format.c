@@ -149,7 +149,7 @@ static void a_password_in_the_target_is_hidden(void **state)
     (void)state;
     r->head.line = SPAN("GET http://me:secret@h/x HTTP/1.1");
     r->head.target = SPAN("http://me:secret@h/x");
-    r->target.user = (struct span){ r->head.line.p + 11, 9 };
+    r->head.parts.user = (struct span){ r->head.line.p + 11, 9 };
     assert_string_equal(line_of(r, "%r", &at_end), "GET http://me:XXXXXXXX@h/x HTTP/1.1");
     snapshot_drop(s);
 }

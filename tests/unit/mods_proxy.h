@@ -102,15 +102,15 @@ static inline struct request *bench_request(struct snapshot *s, const char *head
     assert_int_equal(http_parse_request(bench_arena, buf_span(&bytes), &limits, &scan, &r->head, &used, &fault),
                      HTTP_DONE);
     buf_release(&bytes);
-    assert_true(http_parse_target(r->head.method, r->head.target, &r->target));
+    assert_true(http_parse_target(r->head.method, r->head.target, &r->head.parts));
     struct span host = http_fields_get(&r->head.fields, "Host");
     char *name = NULL;
     if (host.n)
         assert_true(http_parse_host(bench_arena, host, false, &name, &r->host_port));
     r->hostname = name;
-    r->args = r->target.query;
+    r->args = r->head.parts.query;
     r->unparsed_uri = r->head.target;
-    assert_int_equal(http_normalize_path(bench_arena, r->target.path,
+    assert_int_equal(http_normalize_path(bench_arena, r->head.parts.path,
                                          (enum http_slashes)core_site_of(r->site)->encoded_slashes, true, &uri),
                      HTTP_PATH_OK);
     r->uri = uri;
