@@ -137,7 +137,6 @@ static void *alloc_growing(struct arena *a, size_t size)
     return take(a->next - aligned(size), size);
 }
 
-/* For who writes all of it. */
 static inline void *alloc_unset(struct arena *a, size_t size)
 {
     size_t need = size ? aligned(size) : ALIGNMENT;
@@ -154,6 +153,11 @@ static inline void *alloc_unset(struct arena *a, size_t size)
 void *arena_alloc(struct arena *a, size_t size)
 {
     return memset(alloc_unset(a, size), 0, size);
+}
+
+void *arena_room(struct arena *a, size_t size)
+{
+    return alloc_unset(a, size);
 }
 
 void *arena_copy(struct arena *a, const void *p, size_t size)

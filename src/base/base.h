@@ -55,6 +55,21 @@ static inline bool span_ieq_str(struct span a, const char *b)
 {
     return span_ieq(a, span_of(b));
 }
+/* Copies it to `to`, which has room, and tells where it ends. The usual lengths without a call. */
+static inline char *span_put(char *to, struct span s)
+{
+    if (s.n - 8 <= 8) {
+        uint64_t first, last;
+
+        memcpy(&first, s.p, 8);
+        memcpy(&last, s.p + s.n - 8, 8);
+        memcpy(to, &first, 8);
+        memcpy(to + s.n - 8, &last, 8);
+    } else if (s.n) { /* p may be NULL otherwise */
+        memcpy(to, s.p, s.n);
+    }
+    return to + s.n;
+}
 bool span_has_control(struct span s); /* a byte below SP, HTAB too, or DEL */
 struct span span_trim(struct span s); /* SP and HTAB at both ends */
 /* Next element of a comma list (RFC 9110 5.6.1), trimmed, empty ones skipped; quotes respected. */
@@ -72,6 +87,7 @@ struct arena;
 struct arena *arena_new(void);
 void arena_free(struct arena *a);                /* runs the clean-ups, newest first, then releases all */
 void *arena_alloc(struct arena *a, size_t size); /* zeroed, aligned for any type */
+void *arena_room(struct arena *a, size_t size);  /* the same, not zeroed: for who writes all that is read */
 void *arena_copy(struct arena *a, const void *p, size_t size);
 char *arena_strdup(struct arena *a, const char *s);
 char *arena_strndup(struct arena *a, const char *p, size_t n);

@@ -20,7 +20,7 @@ static unsigned after(const struct http_fields *f, const struct http_field *item
 void http_fields_grow(struct arena *a, struct http_fields *f)
 {
     unsigned cap = f->cap ? f->cap * 2 : 16;
-    struct http_field *items = arena_alloc(a, cap * sizeof(*items));
+    struct http_field *items = arena_room(a, cap * sizeof(*items));
 
     if (f->n)
         memcpy(items, f->items, f->n * sizeof(*items));
@@ -36,13 +36,10 @@ struct http_field *http_fields_named(const struct http_fields *f, struct span na
 static struct span join_two(struct arena *a, struct span left, struct span right)
 {
     size_t n = left.n + 2 + right.n;
-    char *joined = arena_alloc(a, n + 1);
+    char *joined = arena_room(a, n + 1);
 
-    if (left.n)
-        memcpy(joined, left.p, left.n);
-    memcpy(joined + left.n, ", ", 2);
-    if (right.n)
-        memcpy(joined + left.n + 2, right.p, right.n);
+    memcpy(span_put(joined, left), ", ", 2);
+    *span_put(joined + left.n + 2, right) = '\0';
     return (struct span){ joined, n };
 }
 
@@ -59,8 +56,7 @@ static struct span join_all(struct arena *a, const struct http_fields *f, struct
     for (const struct http_field *i = first; i; i = next_named(f, name, after(f, i))) {
         if (i != first)
             end = (char *)memcpy(end, ", ", 2) + 2;
-        if (i->value.n)
-            end = (char *)memcpy(end, i->value.p, i->value.n) + i->value.n;
+        end = span_put(end, i->value);
     }
     return (struct span){ joined, n };
 }
@@ -136,7 +132,7 @@ void http_fields_copy(struct arena *a, struct http_fields *to, const struct http
 void http_fields_share(struct arena *a, struct http_fields *to, const struct http_fields *from)
 {
     to->cap = from->n + 8; /* and what an edit adds */
-    to->items = arena_alloc(a, to->cap * sizeof(*to->items));
+    to->items = arena_room(a, to->cap * sizeof(*to->items));
     to->n = from->n;
     to->tags = from->tags;
     if (from->n)
@@ -154,11 +150,8 @@ void http_field_write(struct buf *out, struct span name, struct span value)
     size_t n = name.n + 2 + value.n;
     char *line = buf_reserve(out, n + 2), *p = line;
 
-    if (name.n)
-        p = (char *)memcpy(p, name.p, name.n) + name.n;
-    p = (char *)memcpy(p, ": ", 2) + 2;
-    if (value.n)
-        p = (char *)memcpy(p, value.p, value.n) + value.n;
+    p = (char *)memcpy(span_put(p, name), ": ", 2) + 2;
+    p = span_put(p, value);
     if (!is_one_line(line, n))
         return;
     memcpy(p, "\r\n", 2);

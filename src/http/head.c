@@ -106,6 +106,68 @@ enum head_field head_split_field(struct span line, struct http_field *field)
     return http_is_value(field->value) ? HEAD_FIELD_OK : HEAD_FIELD_VALUE;
 }
 
+/* ---- the usual ---------------------------------------------------------------------------------- */
+
+static lanes line_feeds(const char *p)
+{
+    return (lanes)(lanes_load(p) == '\n');
+}
+
+/* Behind the first LF, any byte, LF; 0: there is none. */
+static size_t end_of_lines(struct span in)
+{
+    size_t i = 0;
+
+    for (; i + LANES + 2 <= in.n; i += LANES) {
+        unsigned at = lanes_first(line_feeds(in.p + i) & line_feeds(in.p + i + 2));
+
+        if (at < LANES)
+            return i + at + 3;
+    }
+    for (; i + 2 < in.n; i++)
+        if (in.p[i] == '\n' && in.p[i + 2] == '\n')
+            return i + 3;
+    return 0;
+}
+
+/* Its line end is cut off, which is CRLF; false: it is not. */
+static bool take_usual_line(struct span *rest, struct span *line)
+{
+    const char *lf = memchr(rest->p, '\n', rest->n);
+    size_t n = (size_t)(lf - rest->p);
+
+    if (n == 0 || lf[-1] != '\r')
+        return false;
+    *line = (struct span){ rest->p, n - 1 };
+    *rest = (struct span){ lf + 1, rest->n - n - 1 };
+    return true;
+}
+
+bool head_take_usual(struct arena *a, struct span in, size_t most, struct head_usual *head)
+{
+    size_t n = end_of_lines((struct span){ in.p, in.n < most ? in.n : most });
+    struct span rest, line;
+
+    if (n == 0)
+        return false;
+    *head = (struct head_usual){ .bytes = { arena_copy(a, in.p, n), n } };
+    rest = head->bytes;
+    if (!take_usual_line(&rest, &head->first) || head->first.n == 0)
+        return false;
+    while (take_usual_line(&rest, &line)) {
+        struct http_field field;
+
+        if (line.n == 0)
+            return rest.n == 0;
+        if (head_split_field(line, &field) != HEAD_FIELD_OK)
+            return false;
+        http_fields_add(a, &head->fields, field.name, field.value);
+    }
+    return false;
+}
+
+/* ---- fields of requests ------------------------------------------------------------------------- */
+
 /* Unsafe: any name without white space, any value without line ends; a NUL never (httpd's PR 43039). */
 static const struct http_fault *split_unsafe(struct span line, struct http_field *field)
 {

@@ -17,6 +17,14 @@ struct head_lines { /* the lines of a whole head, in memory of our own: folded o
 /* The next line, joined with those that continue it when fold. *folded counts those. False at the end. */
 bool head_take_line(struct head_lines *lines, bool fold, struct span *line, unsigned *folded);
 
+/* Nearly all heads: here as a whole, lines of at most `most` bytes altogether that end in CRLF, no folding, good fields.
+ * Copies it. False, with nothing but memory spent: another one, and the long way finds out what it is. */
+struct head_usual {
+    struct span bytes, first; /* the head with the empty line at its end; its first line */
+    struct http_fields fields;
+};
+bool head_take_usual(struct arena *a, struct span in, size_t most, struct head_usual *head);
+
 /* A token before a colon, and after it no control byte but HTAB; both parts trimmed as RFC 9112 5.1 says. */
 enum head_field { HEAD_FIELD_OK, HEAD_FIELD_NAME, HEAD_FIELD_VALUE };
 enum head_field head_split_field(struct span line, struct http_field *field);

@@ -120,6 +120,7 @@ struct http_response_head {
     int version, status;
     unsigned ignored; /* lines without a colon, left out by HTTP_HEADER_IGNORE */
     struct span reason;
+    struct span bytes; /* the whole head, checked: names and values lie in it, and nobody changes it */
     struct http_fields fields;
 };
 

@@ -108,7 +108,7 @@ enum http_path_result http_normalize_path(struct arena *a, struct span raw, enum
 char *http_escape_path(struct arena *a, struct span path)
 {
     static const char digits[] = "0123456789abcdef";
-    char *out = arena_alloc(a, 3 * path.n + 1), *to = out;
+    char *out = arena_room(a, 3 * path.n + 1), *to = out;
 
     for (size_t i = 0; i < path.n; i++) {
         unsigned char c = (unsigned char)path.p[i];
@@ -118,6 +118,7 @@ char *http_escape_path(struct arena *a, struct span path)
         else
             *to++ = '%', *to++ = digits[c >> 4], *to++ = digits[c & 15];
     }
+    *to = '\0';
     return out;
 }
 
@@ -137,7 +138,7 @@ void http_unescape(char *text)
 char *http_encode_path(struct arena *a, struct span path, bool keep_slash)
 {
     static const char digits[] = "0123456789ABCDEF";
-    char *out = arena_alloc(a, 3 * path.n + 1), *to = out;
+    char *out = arena_room(a, 3 * path.n + 1), *to = out;
 
     for (size_t i = 0; i < path.n; i++) {
         unsigned char c = (unsigned char)path.p[i];
@@ -157,5 +158,6 @@ char *http_encode_path(struct arena *a, struct span path, bool keep_slash)
         }
         *to++ = '%', *to++ = digits[c >> 4], *to++ = digits[c & 15];
     }
+    *to = '\0';
     return out;
 }

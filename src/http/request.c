@@ -290,6 +290,21 @@ static void keep_line(struct reader *r)
         h->target.p = to + (h->target.p - from);
 }
 
+/* Within all limits, as none of its lines can be longer than it is. */
+static bool take_usual(struct reader *r, size_t *used)
+{
+    const struct http_limits *l = r->limits;
+    struct head_usual usual;
+
+    if (r->scan->seen || l->unsafe ||
+        !head_take_usual(r->arena, r->in, l->line < l->field_size ? l->line : l->field_size, &usual) ||
+        usual.fields.n > (l->fields ? l->fields : FIELDS_WITHOUT_LIMIT) || !parse_request_line(r, usual.first) || r->head->version == 9)
+        return false;
+    r->head->fields = usual.fields;
+    r->scan->line = r->scan->seen = *used = usual.bytes.n;
+    return true;
+}
+
 enum http_parse http_parse_request(struct arena *a, struct span in, const struct http_limits *limits,
                                    struct http_scan *scan, struct http_request_head *head, size_t *used,
                                    struct http_fault *fault)
@@ -298,6 +313,9 @@ enum http_parse http_parse_request(struct arena *a, struct span in, const struct
     enum http_parse result;
 
     ASSERT(scan->seen <= in.n);
+    *head = (struct http_request_head){ 0 };
+    if (take_usual(&r, used))
+        return HTTP_DONE;
     *head = (struct http_request_head){ 0 };
     *used = 0;
     result = find_end(&r);

@@ -176,11 +176,27 @@ static enum http_parse parse_head(struct reader *r)
     struct span line;
     unsigned folded;
 
+    r->head->bytes = (struct span){ copy, n };
     if (memchr(copy, '\0', n))
         return refuse(r, &nul_in_head, nothing);
     ASSERT(head_take_line(&lines, false, &line, &folded) && parse_status_line(r->head, line));
     r->head->reason = parse_reason((struct span){ line.p + 12, line.n - 12 });
     return parse_fields(r, &lines);
+}
+
+static bool take_usual(struct reader *r, size_t *used)
+{
+    struct http_response_head *h = r->head;
+    struct head_usual usual;
+
+    if (r->scan->seen || !head_take_usual(r->arena, r->in, r->max_line, &usual) || usual.fields.n > FIELDS_MAX ||
+        !http_is_value(usual.first) || !parse_status_line(h, usual.first))
+        return false;
+    h->reason = parse_reason((struct span){ usual.first.p + 12, usual.first.n - 12 });
+    h->bytes = usual.bytes;
+    h->fields = usual.fields;
+    *used = usual.bytes.n;
+    return true;
 }
 
 enum http_parse http_parse_response(struct arena *a, struct span in, size_t max_line, struct http_scan *scan,
@@ -190,6 +206,9 @@ enum http_parse http_parse_response(struct arena *a, struct span in, size_t max_
     enum http_parse result;
 
     ASSERT(scan->seen <= in.n);
+    *head = (struct http_response_head){ 0 };
+    if (take_usual(&r, used))
+        return HTTP_DONE;
     *head = (struct http_response_head){ 0 };
     *used = 0;
     result = scan->started ? HTTP_MORE : look_at_start(&r);

@@ -404,13 +404,10 @@ static bool applies(struct request *r, const struct rule *rule)
     return result != 0;
 }
 
-static bool run(struct pass *p, enum table table, bool early)
+static bool run(struct pass *p, const struct vec *rules, enum table table, bool early)
 {
-    const struct headers_place *place = place_part(p->r->place, &headers_module);
-
-    p->failed = false;
-    for (unsigned i = 0; i < place->rules.n && !p->failed; i++) {
-        const struct rule *rule = place->rules.items[i];
+    for (unsigned i = 0; i < rules->n && !p->failed; i++) {
+        const struct rule *rule = rules->items[i];
         if (rule->table != table || rule->early != early || !applies(p->r, rule))
             continue;
         p->r->upgrade_written |= rule->on_upgrade;
@@ -421,10 +418,13 @@ static bool run(struct pass *p, enum table table, bool early)
 
 static bool run_table(struct request *r, enum table table, const char **content_type, bool early)
 {
+    const struct headers_place *place = place_part(r->place, &headers_module);
     struct pass p = { .r = r, .content_type = content_type };
 
+    if (!place->rules.n)
+        return true;
     p.fields = table == TABLE_REQUEST ? &r->head.fields : table == TABLE_ALWAYS ? &r->err_out : &r->out;
-    return run(&p, table, early);
+    return run(&p, &place->rules, table, early);
 }
 
 int headers_early(struct request *r)
@@ -505,17 +505,23 @@ static void refuse_field(const struct request *r, const struct http_field *f)
                     http_escape_log(r->arena, f->value));
 }
 
-static bool sound(const struct request *r, const struct http_fields *fields)
+static bool lies_in(struct span part, struct span bytes)
+{
+    return (uintptr_t)part.p - (uintptr_t)bytes.p < bytes.n;
+}
+
+static bool sound(const struct request *r, const struct http_fields *fields, struct span checked)
 {
     HTTP_EACH_FIELD(f, fields)
-    if (!http_is_token(f->name) || !http_is_value(f->value)) {
+    if (!(lies_in(f->name, checked) && lies_in(f->value, checked)) &&
+        (!http_is_token(f->name) || !http_is_value(f->value))) {
         refuse_field(r, f);
         return false;
     }
     return true;
 }
 
-bool headers_sound(const struct request *r)
+bool headers_sound(const struct request *r, struct span checked)
 {
-    return sound(r, &r->out) && sound(r, &r->err_out);
+    return sound(r, &r->out, checked) && sound(r, &r->err_out, checked);
 }

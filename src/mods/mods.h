@@ -71,7 +71,7 @@ int headers_request(struct request *r); /* RequestHeader, once the place is know
 int headers_answer(struct request *r);  /* Header: a backend's answer, a file, a 2xx of our own */
 int headers_error(struct request *r);   /* Header always: an error page, a redirect */
 /* Names and values that may go out as they are (check_headers of http_filters.c); false: said in the log. */
-bool headers_sound(const struct request *r);
+bool headers_sound(const struct request *r, struct span checked);
 
 /* ---- remoteip.c: who the client is, when trusted proxies stand between ---- */
 extern struct module remoteip_module;

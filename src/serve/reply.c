@@ -275,7 +275,7 @@ int reply_edit(struct exchange *ex)
     mime_answer(&ex->r);
     expires_edit(&ex->r);
     sink_choose(ex);
-    if (!headers_answer(&ex->r) && headers_sound(&ex->r)) {
+    if (!headers_answer(&ex->r) && headers_sound(&ex->r, ex->answer.bytes)) {
         mime_charset(&ex->r);
         return parts_choose(ex);
     }
@@ -291,7 +291,7 @@ static bool edit_error(struct exchange *ex, struct buf *page)
     struct request *r = &ex->r;
 
     expires_edit(r); /* a redirect's too */
-    if (!headers_error(r) && headers_sound(r))
+    if (!headers_error(r) && headers_sound(r, ex->answer.bytes))
         return true;
     forget_fields(r);
     r->status = 500;

@@ -22,7 +22,7 @@ static void act(struct arena *a, const struct snapshot *s, const char *value)
     ASSERT(!f->value.n || (!memchr(f->value.p, '\n', f->value.n) && !memchr(f->value.p, '\r', f->value.n)));
     headers_answer(&r);
     headers_error(&r);
-    headers_sound(&r);
+    headers_sound(&r, (struct span){ 0 });
 }
 
 static void load_and_act(struct arena *a, const char *directive, const char *line, const char *condition,
