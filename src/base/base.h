@@ -11,9 +11,10 @@
 
 /* ---- what cannot happen --------------------------------------------------------------- */
 
+#define COLD __attribute__((cold)) /* off the path of what goes well: its callers' branches to it lie apart, too */
 /* Always on: a broken invariant ends the process before it harms a peer. */
 #define ASSERT(e) ((e) ? (void)0 : base_panic(#e, __FILE__, __LINE__))
-_Noreturn void base_panic(const char *what, const char *file, int line);
+_Noreturn COLD void base_panic(const char *what, const char *file, int line);
 
 /* Long-lived structs begin with `uint32_t magic`, checked at each entry. */
 #define CHECK_MAGIC(p, m) ASSERT((p) != NULL && (p)->magic == (m))

@@ -144,7 +144,7 @@ size_t log_escape(const char *text, char *out, size_t size);
 size_t log_render_default(const struct log_event *e, char *out, size_t size);
 void log_event_write(const struct log_target *t, struct log_event *e); /* level already checked */
 void log_say(const struct log_target *t, struct log_event e, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+    __attribute__((format(printf, 3, 4), cold));
 
 /* LOG_AT(&site->log, LOG_PROXY_HTTP, LEVEL_ERROR, 1114, errno, client, "…", …): nothing is formatted below the level.
  */

@@ -150,10 +150,15 @@ enum conf_listed conf_may_list(const struct conf_cmd *cmd, const char *name);
  * ------------------------------------------------------------------------------ */
 
 struct walk { /* collects in Apache's order; a fixed place for the usual, the arena for more */
-    const struct section *sections[24];
     const struct section **more;
     unsigned n, cap;
+    const struct section *sections[24];
 };
+static inline void walk_begin(struct walk *w) /* the sections themselves are written before they are read */
+{
+    w->more = NULL;
+    w->n = w->cap = 0;
+}
 void walk_add(struct arena *a, struct walk *w, const struct section *s);
 static inline const struct section *walk_at(const struct walk *w, unsigned i)
 {

@@ -5,7 +5,7 @@
 #include "http.h"
 
 /* Fills the fault from a model; the detail is made printable and short. Always false. */
-bool head_refuse(struct arena *a, struct http_fault *fault, const struct http_fault *model, struct span detail);
+COLD bool head_refuse(struct arena *a, struct http_fault *fault, const struct http_fault *model, struct span detail);
 
 /* The next whole line of `in` without its line end; bare says that it ended in LF alone. */
 bool head_next_line(struct span in, struct http_scan *scan, struct span *line, bool *bare);

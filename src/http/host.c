@@ -26,19 +26,25 @@ static size_t trailing_digits(struct span s)
     return n;
 }
 
+static bool read_port(struct span digits, int *port)
+{
+    uint64_t value;
+
+    if (!span_to_u64(digits, &value))
+        return false;
+    *port = value <= 65535 ? (int)value : 0;
+    return *port > 0;
+}
+
 /* Cuts ":digits" off the end. */
 static bool take_port(struct span *authority, int *port)
 {
     size_t digits = trailing_digits(*authority), colon = authority->n - digits - 1;
-    uint64_t value;
 
     if (digits == 0 || authority->p[colon] != ':')
         return true;
-    if (colon == 0 || !span_to_u64((struct span){ authority->p + colon + 1, digits }, &value))
-        return false;
-    *port = value <= 65535 ? (int)value : 0;
     authority->n = colon;
-    return *port > 0;
+    return colon > 0 && read_port((struct span){ authority->p + colon + 1, digits }, port);
 }
 
 static bool is_ipv6(const char *s)
@@ -81,10 +87,35 @@ static bool strict_name(const char *s)
     return top == s || *top == '\0' || is_alpha(*top);
 }
 
+/* "www.example.com:8080", as nearly all are: labels that begin with a letter. False: what else it is takes longer to
+ * see. */
+static bool take_plain(struct span authority, char *host, int *port)
+{
+    struct span rest = authority;
+    char before = '.';
+
+    while (rest.n && *rest.p != ':') {
+        char c = *rest.p;
+
+        if (is_alpha(c))
+            c |= 0x20;
+        else if (before == '.' || (c != '.' && c != '-' && c != '_' && !is_digit(c)))
+            return false;
+        *host++ = before = c;
+        rest.p++, rest.n--;
+    }
+    *host = '\0';
+    return before != '.' && (rest.n == 0 || read_port((struct span){ rest.p + 1, rest.n - 1 }, port));
+}
+
 bool http_parse_host(struct arena *a, struct span authority, bool strict, char **host, int *port)
 {
     size_t n;
 
+    *port = 0;
+    *host = arena_room(a, authority.n + 1);
+    if (take_plain(authority, *host, port))
+        return true;
     *port = 0;
     *host = arena_span(a, authority);
     if (authority.n == 0)

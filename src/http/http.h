@@ -202,7 +202,7 @@ char *http_escape_path(struct arena *a, struct span path);
 /* ap_unescape_url: in place, slashes too; what encodes nothing stays. */
 void http_unescape(char *text);
 /* A printable form for logs as ap_escape_logitem: \" \\ \b \n \r \t \v, other bytes not ASCII-printable \xhh. */
-char *http_escape_log(struct arena *a, struct span s);
+COLD char *http_escape_log(struct arena *a, struct span s);
 char *http_escape_html(struct arena *a, struct span s);
 struct http_url { /* scheme://[user@]host[:port]path?query; IPv6 host without brackets */
     struct span scheme, user, host, path, query;

@@ -71,11 +71,31 @@ static bool take_gap(struct reader *r, struct span *rest)
     return true;
 }
 
+/* "GET /path HTTP/1.1" and nothing else. */
+static bool split_usual_line(struct reader *r)
+{
+    static const struct span end = { " HTTP/1.1", 9 };
+    struct http_request_head *h = r->head;
+    struct span rest = h->line;
+
+    if (rest.n <= end.n || memcmp(rest.p + rest.n - end.n, end.p, end.n) != 0)
+        return false;
+    r->protocol = (struct span){ rest.p + rest.n - end.n + 1, end.n - 1 };
+    rest.n -= end.n;
+    h->method = take_while(&rest, BYTE_TOKEN);
+    if (h->method.n == 0 || rest.n < 2 || *rest.p != ' ')
+        return false;
+    h->target = (struct span){ rest.p + 1, rest.n - 1 };
+    return bytes_visible(h->target.p, h->target.n) == h->target.n;
+}
+
 static bool split_request_line(struct reader *r)
 {
     struct http_request_head *h = r->head;
     struct span rest = h->line;
 
+    if (split_usual_line(r))
+        return true;
     if (rest.n && byte_is(*rest.p, BYTE_SPACE))
         return refuse(r, &bad_space, nothing);
     h->method = take_while(&rest, r->limits->unsafe ? BYTE_VISIBLE : BYTE_TOKEN);

@@ -115,6 +115,16 @@ static void inherit_from_main(struct site *site, const struct core_site *main)
         own->document_root = main->document_root;
 }
 
+static void set_limits(struct core_site *core)
+{
+    core->limits = (struct http_limits){ .line = (unsigned)core->limit_line,
+                                         .fields = (unsigned)core->limit_fields,
+                                         .field_size = (unsigned)core->limit_field_size,
+                                         .unsafe = core->http_unsafe,
+                                         .any_method = !core->methods_registered,
+                                         .allow_09 = !core->no_http09 };
+}
+
 /* Every place starts from its site's default one: with the site's levels in it, a merged place always has all. */
 static const char *finish_site(struct snapshot_build *b, struct site *site)
 {
@@ -122,6 +132,7 @@ static const char *finish_site(struct snapshot_build *b, struct site *site)
     const char *fault = core_open_log(b, site);
 
     place->levels = site->log.levels;
+    set_limits(site_part(site, &core_module));
     return fault;
 }
 

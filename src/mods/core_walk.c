@@ -212,9 +212,10 @@ static uint64_t number_of(const struct walk *w)
 
 int core_walk(struct request *r, struct place_memo *memo, enum walk_stage stage)
 {
-    struct walk w = { 0 };
+    struct walk w;
     unsigned before;
 
+    walk_begin(&w);
     CHECK_MAGIC(r, REQUEST_MAGIC);
     r->named = false;
     if (stage == WALK_FINAL)

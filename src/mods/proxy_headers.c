@@ -167,10 +167,8 @@ static int check_coding(struct request *r)
 
 /* The client's fields as the backend is to see them: what the client may name is taken away before what we vouch for is
  * added. */
-static void edit_fields(struct request *r, struct http_fields *f, bool has_body, bool force10)
+static void edit_fields(struct request *r, struct http_fields *f, struct span host, bool has_body, bool force10)
 {
-    struct span host = http_fields_get(&r->head.fields, "Host");
-
     proxy_strip_connection(f);
     remove_hops(f);
     http_fields_remove(f, "Content-Length");
@@ -186,6 +184,8 @@ int proxy_build_head(struct request *r, const struct http_body *body, bool reuse
 {
     const struct proxy_target *t = r->proxy;
     bool force10 = request_env(r, "force-proxy-request-1.0") != NULL;
+    bool has_body = body->framing == HTTP_CHUNKED || (body->framing == HTTP_LENGTH && body->left);
+    struct span host = http_fields_get(&r->head.fields, "Host");
     struct http_fields fields = { 0 };
     int status = check_coding(r);
 
@@ -193,13 +193,13 @@ int proxy_build_head(struct request *r, const struct http_body *body, bool reuse
     if (status)
         return status;
     http_fields_share(r->arena, &fields, &r->head.fields);
-    edit_fields(r, &fields, body->framing == HTTP_CHUNKED || (body->framing == HTTP_LENGTH && body->left), force10);
+    edit_fields(r, &fields, host, has_body, force10);
     buf_reserve(out, BUF_HEAD);
     buf_add(out, r->head.method.p, r->head.method.n);
     buf_add(out, " ", 1);
     buf_add(out, t->path.p, t->path.n);
     buf_adds(out, force10 ? " HTTP/1.0\r\n" : " HTTP/1.1\r\n");
-    http_field_write(out, SPAN("Host"), choose_host(r, http_fields_get(&r->head.fields, "Host")));
+    http_field_write(out, SPAN("Host"), choose_host(r, host));
     HTTP_EACH_FIELD(f, &fields)
     http_field_write(out, f->name, f->value);
     write_framing(out, body);

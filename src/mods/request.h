@@ -126,7 +126,7 @@ struct request *request_look_at(const struct request *r, const char *path);
 struct request *request_look_at_file(const struct request *r, const char *name);
 const char *request_filename(const struct request *r); /* as httpd has it: "proxy:URL", or r->filename */
 /* An event with the request's client, names, ids and Referer, for ErrorLogFormat and the default form. */
-struct log_event request_event(const struct request *r, struct log_event e);
+COLD struct log_event request_event(const struct request *r, struct log_event e);
 #define REQUEST_LOG(r, mod, lvl, number, ...) REQUEST_LOG_OS(r, mod, lvl, number, 0, __VA_ARGS__)
 #define REQUEST_LOG_OS(r, mod, lvl, number, err, ...)                                                                  \
     do {                                                                                                               \

@@ -23,6 +23,7 @@ struct core_site {        /* ints are flags or enums of the words above; µs whe
     int64_t timeout_us, keepalive_timeout_us, shutdown_timeout_us;
     int keepalive, max_keepalive, backlog, threads /* ThreadsPerChild, 0 auto */, tokens, trace;
     int limit_line, limit_fields, limit_field_size;
+    struct http_limits limits; /* these, and what HttpProtocolOptions says, for the parser: once all is read */
     int merge_slashes, encoded_slashes /* enum http_slashes */, http_unsafe, methods_registered, no_http09, strict_host;
     int canonical_physical_port, buffered_logs;
     int extended_status; /* the status page tells totals */

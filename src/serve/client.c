@@ -223,17 +223,6 @@ int client_flush(struct client *c)
 
 /* ---- reading a head ---- */
 
-static struct http_limits limits_of(const struct site *site)
-{
-    const struct core_site *core = core_site_of(site);
-    return (struct http_limits){ .line = (unsigned)core->limit_line,
-                                 .fields = (unsigned)core->limit_fields,
-                                 .field_size = (unsigned)core->limit_field_size,
-                                 .unsafe = core->http_unsafe,
-                                 .any_method = !core->methods_registered,
-                                 .allow_09 = !core->no_http09 };
-}
-
 static void start_exchange(struct client *c, enum http_parse result, const struct http_fault *fault)
 {
     struct exchange *ex = c->exchange;
@@ -269,7 +258,7 @@ void client_refuse(struct client *c, const struct http_fault *fault)
 /* True when a request was begun (or refused); false when more bytes are needed. */
 static bool parse_head(struct client *c)
 {
-    struct http_limits limits = limits_of(c->site);
+    const struct http_limits *limits = &core_site_of(c->site)->limits;
     struct http_fault fault = { 0 };
     enum http_parse result;
     size_t used = 0;
@@ -278,7 +267,7 @@ static bool parse_head(struct client *c)
         return false;
     note_first_byte(c);
     c->head_bytes = buf_len(&c->in);
-    result = http_parse_request(c->exchange->arena, buf_span(&c->in), &limits, &c->scan, &c->exchange->r.head, &used,
+    result = http_parse_request(c->exchange->arena, buf_span(&c->in), limits, &c->scan, &c->exchange->r.head, &used,
                                 &fault);
     if (result == HTTP_MORE)
         return false;
@@ -347,10 +336,10 @@ static void refuse_late(struct client *c)
     static const struct http_fault late = {
         .status = 408, .ah = 1382, .level = LEVEL_INFO, .reason = "Request header read timeout"
     };
-    struct http_limits limits = limits_of(c->site);
+    const struct http_limits *limits = &core_site_of(c->site)->limits;
 
     c->exchange->r.bytes_in = buf_len(&c->in);
-    http_note_request_line(c->exchange->arena, buf_span(&c->in), &limits, &c->scan, &c->exchange->r.head);
+    http_note_request_line(c->exchange->arena, buf_span(&c->in), limits, &c->scan, &c->exchange->r.head);
     start_exchange(c, HTTP_BAD, &late);
 }
 

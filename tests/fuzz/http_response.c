@@ -63,8 +63,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct arena *a = arena_new();
     size_t used_whole = 0, used_bytes = 0;
     enum http_parse result = read_by(a, in, mode, in.n, &whole, &used_whole);
+    enum http_parse slowly = read_by(a, in, mode, 1, &bytes, &used_bytes);
+    /* what is no status line is an answer of HTTP/0.9 at once, unless a NUL is in sight by then */
+    bool seen_later = slowly == HTTP_DONE && bytes.version == 9 && memchr(in.p, '\0', in.n);
 
-    ASSERT(read_by(a, in, mode, 1, &bytes, &used_bytes) == result);
+    ASSERT(slowly == result || seen_later);
     if (result == HTTP_DONE) {
         check_head(&whole);
         ASSERT(used_whole == used_bytes && used_whole <= in.n && whole.fields.n == bytes.fields.n);
