@@ -15,6 +15,7 @@ import threading
 import time
 
 import pytest
+from flow.ports import free_port
 
 APACHE = shutil.which("apache2") or "/usr/sbin/apache2"
 MODULES = "/usr/lib/apache2/modules"
@@ -123,12 +124,6 @@ def receive(peer):
         return peer.recv(65536)
     except OSError:
         return b""
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 # ---- servers --------------------------------------------------------------------------------------------------

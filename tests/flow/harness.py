@@ -21,6 +21,7 @@ import threading
 import time
 
 import pytest
+from ports import free_port
 
 WEIR = os.environ.get("WEIR", "")
 NPM = os.environ.get("WEIR_NPM", "")
@@ -42,13 +43,6 @@ def until(condition, what, timeout=PATIENCE):
             return found
         assert time.monotonic() < end, "waited %d s in vain for %s" % (timeout, what)
         time.sleep(0.01)
-
-
-def free_port():
-    with socket.socket() as s:
-        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 # ---- messages ---------------------------------------------------------------------------------------------------
@@ -348,8 +342,8 @@ class Backend:
         else:
             self.socket = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            self.socket.bind((host, port))
-            self.port = self.socket.getsockname()[1]
+            self.port = port or free_port(host) # which stays unused by others when the backend is gone
+            self.socket.bind((host, self.port))
         self.socket.listen(1024)
         self.wires = []
         self.queue = queue.Queue()
