@@ -33,7 +33,7 @@ void rewrite_start(const struct snapshot *s); /* the programs of RewriteMap */
 /* ---- mime.c: what a file is ---- */
 
 void mime_find(struct request *r);          /* type_checker: r->content_…, r->handler */
-void core_override_type(struct request *r); /* the first of the fixups: ForceType, SetHandler */
+int core_override_type(struct request *r); /* the first of the fixups: ForceType, SetHandler; 0 or 500 */
 void mime_answer(struct request *r);        /* the first edit of r->out: type, encoding, language */
 void mime_charset(struct request *r);       /* the last: AddDefaultCharset */
 

@@ -97,7 +97,19 @@ static bool is_websocket_url(const char *url)
     return strncasecmp(url, "ws:", 3) == 0 || strncasecmp(url, "wss:", 4) == 0;
 }
 
-/* fix_uds_filename: "unix:/path|http://host/x". */
+/* A URL to a socket needs no host: "http:/path", "http:///path". */
+static const char *with_host(struct arena *a, const char *url)
+{
+    size_t scheme = strcspn(url, ":") + 1;
+    size_t slashes = strspn(url + scheme, "/");
+    const char *path = url + scheme + (slashes > 2 ? 2 : 0);
+
+    if (slashes == 0 || slashes == 2)
+        return url;
+    return arena_concat(a, arena_strndup(a, url, scheme), "//localhost", path, NULL);
+}
+
+/* fixup_uds_filename: "unix:/path|http://host/x". */
 static const char *take_socket(struct request *r, const char *url)
 {
     const struct core_site *main = core_site_of(r->snapshot->main);
@@ -107,7 +119,7 @@ static const char *take_socket(struct request *r, const char *url)
         return url;
     path = arena_strndup(r->arena, path, strcspn(path, "|"));
     r->proxy->unix_path = conf_path(r->arena, main->runtime_dir ? main->runtime_dir : main->server_root, path);
-    return r->proxy->unix_path ? rest : url;
+    return r->proxy->unix_path ? with_host(r->arena, rest) : url;
 }
 
 void proxy_accept(struct request *r, const char *url, bool raw)

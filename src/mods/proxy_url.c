@@ -217,6 +217,10 @@ static int canonicalise(struct request *r, const char *url)
     struct proxy_netloc net;
     int status;
 
+    if (strncasecmp(url, "unix:", 5) == 0 && strchr(url, '|')) {
+        REQUEST_LOG(r, LOG_PROXY, LEVEL_ERROR, 10292, "Invalid proxy UDS filename (proxy:%s)", url);
+        return 400;
+    }
     if (!colon || colon == url)
         return 400;
     r->proxy->scheme = take_scheme(r->arena, url, (size_t)(colon - url));
@@ -224,8 +228,10 @@ static int canonicalise(struct request *r, const char *url)
         return 0; /* no handler will want it */
     fault = proxy_split_netloc(r->arena, colon + 1, &net);
     if (fault) {
+        const char *said = balanced ? colon + 1 : url, *host = strncmp(colon, "://", 3) == 0 ? colon + 3 : NULL;
+        size_t n = host ? (size_t)(host + strcspn(host, "/") - said) : strlen(said);
         REQUEST_LOG(r, balanced ? LOG_PROXY_BALANCER : LOG_PROXY_HTTP, LEVEL_ERROR, balanced ? 1157 : 1083,
-                    "error parsing URL %s: %s", colon + 1, fault);
+                    "error parsing URL %.*s: %s", (int)n, said, fault);
         return 400;
     }
     if (balanced)

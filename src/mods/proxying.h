@@ -138,7 +138,7 @@ struct proxy_target {
 int proxy_translate(struct request *r);
 /* fixups and proxy_handler, after authz_check and once every module has edited the request: canonical url,
  * Max-Forwards, TRACE, worker, upgrade, time-outs. 0, or a status (400, 403, 405, 413, 426, 500, 503). May set r->proxy
- * to NULL: TRACE or OPTIONS with Max-Forwards: 0 is to be answered here. */
+ * to NULL: TRACE or OPTIONS with Max-Forwards: 0 is to be answered here. Sets it for a handler "proxy:URL". */
 int proxy_prepare(struct request *r);
 /* ap_proxyerror: AH00898 "MESSAGE returned by URI", "Proxy Error" as the reason, r->error_text; returns status. */
 int proxy_error(struct request *r, int status, const char *message);

@@ -245,8 +245,9 @@ static int run_fixups(struct request *r)
     int status;
 
     mime_find(r);
-    core_override_type(r);
-    status = rewrite_place(r); /* sees no SetEnv: httpd has it first, too */
+    status = core_override_type(r);
+    if (!status)
+        status = rewrite_place(r); /* sees no SetEnv: httpd has it first, too */
     env_fixup(r);
     ssl_fixup(r);
     if (!status)
@@ -304,7 +305,7 @@ int request_look_up(struct request *r)
 
 static enum step_result prepare_proxy(struct exchange *ex)
 {
-    return request_decide(ex, ex->r.proxy ? proxy_prepare(&ex->r) : 0);
+    return request_decide(ex, proxy_prepare(&ex->r));
 }
 
 /* ---- answers of our own ---- */
@@ -376,12 +377,6 @@ static enum step_result collect_body(struct exchange *ex)
     if (!relay_collect(ex))
         return ex->magic == EXCHANGE_MAGIC ? STEP_WAIT : STEP_DONE;
     return STEP_WAIT;
-}
-
-static enum step_result choose_member(struct exchange *ex)
-{
-    ex->r.handler = "proxy-server";
-    return balance_choose(ex);
 }
 
 static enum step_result connect_backend(struct exchange *ex)
@@ -488,7 +483,7 @@ static const struct step {
     { "prepare the proxy", prepare_proxy },
     { "answer here or proxy", answer_here_or_proxy },
     { "collect the body", collect_body },
-    { "choose a member", choose_member },
+    { "choose a member", balance_choose },
     { "connect", connect_backend },
     { "send", send_request },
     { "await the answer", await_answer },
@@ -525,7 +520,7 @@ void request_choose_again(struct exchange *ex)
     ex->retried = ex->hold_body = ex->deaf = false;
     ex->r.status = 0;
     ex->r.reason = ex->r.error_text = NULL;
-    ex->step = step_of(choose_member);
+    ex->step = step_of(balance_choose);
 }
 
 void request_reconnect(struct exchange *ex)

@@ -285,7 +285,9 @@ def test_a_script_is_neither_run_nor_shown(root):
 @pytest.mark.parametrize("line", [
     "AddHandler cgi-script .php", "AddHandler Application/x-httpd-php82 .php", "SetHandler php-script",
     "SetHandler \"proxy:fcgi://127.0.0.1:9000\"", "SetHandler \"proxy:unix:/run/php.sock|fcgi://localhost/\"",
-    "SetHandler proxy:unix:/run/app.sock|uwsgi://app", "AddType application/x-httpd-php .php",
+    "SetHandler proxy:unix:/run/app.sock|uwsgi://app",
+    "SetHandler \"proxy:unix:/run/%{HTTP_HOST}.sock|fcgi://localhost\"",
+    "AddType application/x-httpd-php .php",
     "ForceType Application/x-httpd-php", "AddType \"application/x-httpd-cgi; charset=utf-8\" .php"])
 def test_a_file_of_a_program_is_not_shown_and_the_others_are(root, line):
     write(root, "index.php", b"<?php secret")

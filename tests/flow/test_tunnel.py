@@ -49,6 +49,21 @@ def test_a_clients_half_close_is_passed_on_and_the_backend_may_still_talk(backen
         assert client.read_all() == b""
 
 
+@pytest.mark.parametrize("section", ["Location /room", "FilesMatch ^room", "Directory {dir}", "If \"%{REQUEST_URI} == '/room'\""])
+def test_a_handler_that_names_a_websocket_tunnels_with_the_files_name_as_its_path(backend, section):
+    with Weir("DocumentRoot {dir}\n<%s>\nSetHandler \"proxy:ws://127.0.0.1:{backend}/at\"\n</%s>"
+              % (section, section.split()[0]), backend=backend) as weir:
+        client, peer = weir.tunnel(backend, "/room?seat=1")
+        assert peer.seen.startswith(b"GET /at%s/room?seat=1 HTTP/1.1\r\n" % weir.dir.encode())
+        client.send(frame(TEXT, b"up", masked=True))
+        assert peer.read_frame()[1] == b"up"
+        peer.send(frame(TEXT, b"down"))
+        assert client.read_frame()[1] == b"down"
+        client.close()
+        peer.close()
+        assert "/room?seat=1 101" in weir.wait_for_access("GET /room")
+
+
 def test_a_backends_half_close_is_passed_on_and_the_client_may_still_talk(backend):
     with Weir(WS, backend=backend) as weir:
         client, peer = weir.tunnel(backend)
