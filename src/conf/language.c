@@ -281,13 +281,13 @@ bool language_allowed(struct reader *r, const struct word *w, bool *skip)
 
 bool language_run(struct reader *r, const struct word *w, const char *args)
 {
-    struct counted words;
+    struct counted counted;
     char *raw[] = { arena_strdup(r->arena, args), NULL };
-    if (!args_count(w->args, r->arena, args, &words))
+    if (!args_count(w->args, r->arena, args, &counted))
         return w->run(r, w, raw);
-    if (words.fault)
-        return reader_fault(r, "%s takes %s, %s", w->name, words.fault, w->help);
-    return w->run(r, w, words.word);
+    if (counted.fault)
+        return reader_fault(r, "%s takes %s, %s", w->name, counted.fault, w->help);
+    return w->run(r, w, counted.word);
 }
 
 /* For -L and the manual: the words as rows; where they stand is not checked, they act wherever they are read. */
