@@ -176,7 +176,12 @@ struct http_target { /* a request target in parts; spans into the arena */
 /* false: 400. Absolute form is http or https with a host; its path is "/" when empty, "*" for OPTIONS as in Apache. */
 bool http_parse_target(struct span method, struct span target, struct http_target *t);
 
-enum http_slashes { HTTP_SLASHES_OFF, HTTP_SLASHES_ON, HTTP_SLASHES_NODECODE }; /* AllowEncodedSlashes */
+enum http_slashes { /* AllowEncodedSlashes, and with the last no escape is decoded but those of unreserved bytes */
+    HTTP_SLASHES_OFF,
+    HTTP_SLASHES_ON,
+    HTTP_SLASHES_NODECODE,
+    HTTP_ENCODED
+};
 /* 400 AH10244 "invalid URI path"; 404: %2F (AH00026) or %00 */
 enum http_path_result { HTTP_PATH_OK, HTTP_PATH_BAD, HTTP_PATH_NOT_FOUND };
 /* Decodes and normalises as Apache does before translate_name (ap_normalize_path + ap_unescape_url): %XX, dot segments,

@@ -92,9 +92,12 @@ static bool keeps_slash(const struct request *r)
 static int encode(struct request *r, const char *rest, const char **path, const char **query)
 {
     *query = NULL;
-    *path = r->proxy->nocanon ? rest : http_encode_path(r->arena, span_of(rest), keeps_slash(r));
+    bool as_it_is = r->proxy->nocanon || r->proxy->encoded;
+    *path = as_it_is ? rest : http_encode_path(r->arena, span_of(rest), keeps_slash(r));
+    if (as_it_is && !is_clean(rest))
+        return forbid(r, "path");
     if (r->proxy->nocanon)
-        return is_clean(rest) ? 0 : forbid(r, "path");
+        return 0;
     if (!*path)
         return 400;
     *query = r->args.p ? arena_span(r->arena, r->args) : NULL;

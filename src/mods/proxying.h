@@ -90,6 +90,7 @@ struct proxy_site {
     const char *source_address;                 /* numeric, or NULL */
     int http_loaded, tunnel_loaded, ssl_loaded; /* mod_proxy_http, mod_proxy_wstunnel, mod_ssl */
     int balancer_loaded;                        /* mod_proxy_balancer */
+    int maps_encoded;                           /* a ProxyPass has mapping=encoded or servlet */
 };
 struct proxy_place {
     const struct proxy_alias *alias;                  /* ProxyPass inside <Location> */
@@ -126,6 +127,7 @@ struct proxy_target {
     const char *upgrade_protocol; /* what Upgrade asks for: the client's value, verbatim */
     uint64_t timeout_ms, connect_timeout_ms, tunnel_idle_ms;
     bool nocanon;                     /* url is raw: not to be encoded again, and holds its query */
+    bool encoded;                     /* url is encoded already, and has no query yet */
     bool tunnel_only;                 /* mod_proxy_wstunnel without its fallback is in charge */
     bool awaits_continue;             /* the head sent carries Expect: 100-continue */
     bool tls;                         /* https: or wss:, with SSLProxyEngine on */
@@ -136,6 +138,8 @@ struct proxy_target {
 /* translate_name: which ProxyPass. 0 and r->proxy set (worker and url as mapped, nothing else yet); 0 and r->proxy
  * NULL: not proxied; or a status. Needs r->place after WALK_LOCATION. */
 int proxy_translate(struct request *r);
+/* The same for those with mapping=encoded and servlet: r->uri is r->encoded, and becomes what the latter makes of it. */
+int proxy_translate_encoded(struct request *r);
 /* fixups and proxy_handler, after authz_check and once every module has edited the request: canonical url,
  * Max-Forwards, TRACE, worker, upgrade, time-outs. 0, or a status (400, 403, 405, 413, 426, 500, 503). May set r->proxy
  * to NULL: TRACE or OPTIONS with Max-Forwards: 0 is to be answered here. Sets it for a handler "proxy:URL". */

@@ -179,6 +179,43 @@ bool request_may_look(const struct request *r)
     return request_may_nest(r);
 }
 
+static enum http_path_result normalise(const struct request *r, struct span raw, enum http_slashes how,
+                                       const char **uri)
+{
+    char *path = NULL;
+    enum http_path_result result = http_normalize_path(r->arena, raw, how, core_site_of(r->site)->merge_slashes, &path);
+
+    if (result != HTTP_PATH_BAD)
+        *uri = path;
+    return result;
+}
+
+int request_refuse_path(const struct request *r)
+{
+    REQUEST_LOG(r, LOG_CORE, LEVEL_INFO, 26, "found %%2f (encoded '/') in URI path (%s), returning 404",
+                http_escape_log(r->arena, r->unparsed_uri));
+    return 404;
+}
+
+int request_take_path(struct request *r, struct span raw)
+{
+    enum http_path_result result =
+        normalise(r, raw, (enum http_slashes)core_site_of(r->site)->encoded_slashes, &r->uri);
+
+    r->encoded = NULL;
+    if (result == HTTP_PATH_BAD) {
+        REQUEST_LOG(r, LOG_CORE, LEVEL_ERROR, 10244, "invalid URI path (%s)",
+                    http_escape_log(r->arena, r->unparsed_uri));
+        return 400;
+    }
+    if (proxy_site_of(r->site)->maps_encoded) {
+        normalise(r, raw, HTTP_ENCODED, &r->encoded);
+        r->undecodable = result != HTTP_PATH_OK;
+        return 0;
+    }
+    return result == HTTP_PATH_OK ? 0 : request_refuse_path(r);
+}
+
 static struct request *begin_look(const struct request *r)
 {
     struct request *sub = arena_copy(r->arena, r, sizeof(*r));
@@ -190,6 +227,7 @@ static struct request *begin_look(const struct request *r)
     sub->proxy = NULL;
     sub->filename = sub->path_info = sub->handler = sub->redirect = NULL;
     sub->rewrite_ended = false;
+    sub->encoded = NULL;
     sub->file = (struct resource){ 0 };
     sub->locals = (struct vec){ 0 };
     sub->env = sub->notes = sub->out = sub->err_out = (struct http_fields){ 0 };
@@ -217,20 +255,15 @@ size_t request_directory_length(const char *path)
 struct request *request_look_at(const struct request *r, const char *path)
 {
     struct request *sub = begin_look(r);
-    const struct core_site *core = core_site_of(r->site);
     struct span raw;
-    char *uri = NULL;
 
     if (*path != '/')
         path = arena_concat(r->arena, arena_strndup(r->arena, r->uri, request_directory_length(r->uri)), path, NULL);
     raw = (struct span){ path, strcspn(path, "?") };
     sub->args = path[raw.n] ? span_of(path + raw.n + 1) : (struct span){ 0 };
     sub->unparsed_uri = span_of(path);
-    switch (http_normalize_path(r->arena, raw, (enum http_slashes)core->encoded_slashes, core->merge_slashes, &uri)) {
-    case HTTP_PATH_OK: sub->uri = uri; return end_look(sub, 0);
-    case HTTP_PATH_BAD: sub->uri = path; return end_look(sub, 400);
-    default: sub->uri = path; return end_look(sub, 404);
-    }
+    sub->uri = path;
+    return end_look(sub, request_take_path(sub, raw));
 }
 
 /* Of a file beside the request's own; elsewhere no path of ours is known to lead. */

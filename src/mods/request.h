@@ -39,6 +39,8 @@ struct request {
     struct http_target target;
     struct span unparsed_uri; /* r->unparsed_uri: path?query as sent */
     const char *uri;          /* r->uri: decoded, normalised, starts with "/" */
+    const char *encoded;      /* the same with its escapes, for ProxyPass … mapping=encoded to look at first; or NULL */
+    bool undecodable;         /* with it: no path but the encoded one comes of what was sent */
     struct span args;         /* r->args; p NULL without "?" */
     const char *filename;     /* r->filename: the file that translate_name chose; NULL before, and when proxied */
     const char *path_info;    /* r->path_info: what is left of filename behind a file or a missing name; NULL before */
@@ -118,6 +120,10 @@ static inline const struct request *request_before(const struct request *r)
 {
     return r->looked_from ? r->looked_from : r->previous ? r->previous : r->main;
 }
+/* r->uri and r->encoded of a path as it was sent, or written by a rule. 0, 400 or 404, which is said; with the latter
+ * there is a path all the same. */
+int request_take_path(struct request *r, struct span raw);
+int request_refuse_path(const struct request *r); /* 404, for an encoded slash */
 size_t request_directory_length(const char *path); /* with its last slash; 0 without one, and of NULL */
 /* httpd's subrequests: what would become of another path or file, as far as the fix-ups; ->status is 200 or the answer.
  * May block (authentication). */
