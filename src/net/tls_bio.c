@@ -68,6 +68,22 @@ void tls_bio_resume(struct tls_stream *t)
         buf_release(&t->unsent);
 }
 
+void tls_bio_keep_ticket(struct tls_stream *t)
+{
+    if (!out.n || !t->server || SSL_version(t->ssl) != TLS1_3_VERSION || buf_len(&t->unsent))
+        return;
+    buf_add(&t->ticket, out.bytes, out.n);
+    out.n = 0;
+}
+
+static void take_ticket(struct tls_stream *t)
+{
+    ASSERT(!out.n);
+    out.n = buf_len(&t->ticket); /* it was in there before */
+    memcpy(out.bytes, buf_head(&t->ticket), out.n);
+    buf_release(&t->ticket);
+}
+
 static int on_write(BIO *b, const char *p, int n)
 {
     struct tls_stream *t = BIO_get_data(b);
@@ -80,6 +96,8 @@ static int on_write(BIO *b, const char *p, int n)
         BIO_set_retry_write(b);
         return -1;
     }
+    if (buf_len(&t->ticket))
+        take_ticket(t);
     if (out.n + size > COLLECT)
         tls_bio_flush(t);
     if (size > COLLECT)
