@@ -117,8 +117,8 @@ static ssize_t receive(struct tls_stream *t, void *p, size_t n)
     /* As for plain streams: after a short read comes a new edge, unless that of the FIN was seen. */
     if (got > 0 && (size_t)got < n && !(t->s.ready & (STREAM_EOF | STREAM_FAILED)))
         t->drained = true;
-    if (got == 0)
-        t->fin_seen = true;
+    if (got == 0) /* where close_notify was due: a tunnel then ends without our own, as httpd's do */
+        t->fin_seen = t->s.drained = true;
     if (got < 0 && errno == EAGAIN)
         t->drained = true;
     else if (got < 0)

@@ -865,6 +865,17 @@ def test_the_backends_end_is_a_close_notify(ca):
         assert client.ends_within(5) and client.socket.closed_by == "close_notify"
 
 
+def test_who_ends_a_tunnel_without_close_notify_gets_none(ca):
+    """As with Apache. Most have closed their socket, and its kernel would answer with a reset."""
+    with Backend() as backend, start(ca, backend=backend) as weir:
+        client, peer = tunnel(weir, backend, pki.client_context(ca))
+        client.socket.tcp.shutdown(socket.SHUT_WR)
+        assert peer.ends_within(5)
+        peer.send(frame(TEXT, b"last words")).close()
+        assert client.read_frame()[1] == b"last words"
+        assert client.ends_within(5) and client.socket.closed_by == "end of TCP"
+
+
 @pytest.mark.parametrize("how", ["close", "reset"])
 def test_a_client_that_vanishes_ends_the_backends_side(ca, how):
     with Backend() as backend, start(ca, backend=backend) as weir:
