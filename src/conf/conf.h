@@ -57,6 +57,7 @@ struct conf_reading { /* state and by-products of reading */
     struct map *defines;   /* Define, -D; values "" or text */
     struct map *variables; /* those Defines that have a value: ${NAME} ignores case, <IfDefine> does not */
     struct map *macros;
+    unsigned regex_flags; /* RegexDefaultOptions as it stands, for patterns of lines */
     const struct conf_overrides *overrides; /* of a .htaccess; NULL: it is the configuration itself */
     bool asked_files;                       /* by <IfFile> */
     struct map *loaded;  /* identifiers named by LoadModule; NULL while no LoadModule line was seen */

@@ -24,6 +24,7 @@ struct http_limits { /* LimitRequestLine, LimitRequestFields, LimitRequestFieldS
                       * folding is refused otherwise (RFC 9112 5.2), though Apache's strict mode joins it */
     bool any_method; /* LenientMethods (default); false: RegisteredMethods -> 501 */
     bool allow_09;   /* Allow0.9 (default) */
+    const struct vec *methods; /* of RegisteredMethods: char *, those besides httpd's own; or NULL */
 };
 
 struct http_request_head {
@@ -108,10 +109,10 @@ struct http_target { /* a request target in parts; spans into the arena */
 bool http_parse_target(struct span method, struct span target, struct http_target *t);
 
 enum http_slashes { /* AllowEncodedSlashes, and with the last no escape is decoded but those of unreserved bytes */
-    HTTP_SLASHES_OFF,
-    HTTP_SLASHES_ON,
-    HTTP_SLASHES_NODECODE,
-    HTTP_ENCODED
+                    HTTP_SLASHES_OFF,
+                    HTTP_SLASHES_ON,
+                    HTTP_SLASHES_NODECODE,
+                    HTTP_ENCODED
 };
 /* 400 AH10244 "invalid URI path"; 404: %2F (AH00026) or %00 */
 enum http_path_result { HTTP_PATH_OK, HTTP_PATH_BAD, HTTP_PATH_NOT_FOUND };
@@ -208,6 +209,7 @@ bool http_is_value(struct span s);      /* no control but HTAB: what a field may
 int64_t http_parse_date(struct span s); /* seconds; 0 when it is none */
 #define HTTP_DATE_LENGTH 29
 size_t http_date(int64_t seconds, char out[32]); /* "Sun, 06 Nov 1994 08:49:37 GMT" */
-bool http_registered_method(struct span m);      /* those httpd itself registers at start, without mod_dav's two */
+bool http_registered_method(struct span m,
+                            const struct vec *more); /* httpd's own, without mod_dav's two, or one of more */
 
 #endif

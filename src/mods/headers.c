@@ -57,7 +57,7 @@ static const char *compile(struct conf_cmd *cmd, const char *pattern, const stru
 {
     const char *error = NULL;
 
-    *regex = regex_compile(cmd->arena, pattern, REGEX_DEFAULT, &error);
+    *regex = regex_compile(cmd->arena, pattern, cmd->reading->regex_flags, &error);
     return *regex ? NULL : error;
 }
 

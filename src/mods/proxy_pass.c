@@ -118,7 +118,7 @@ static const char *add_alias(struct conf_cmd *cmd, struct pass *pass, const char
     if (location_of(cmd) && has_wildcard(pass->fake))
         pass->match = true;
     if (pass->match) {
-        alias->regex = regex_compile(cmd->arena, pass->fake, REGEX_DEFAULT, &error);
+        alias->regex = regex_compile(cmd->arena, pass->fake, cmd->reading->regex_flags, &error);
         if (!alias->regex)
             return "Regular expression could not be compiled.";
     }

@@ -324,7 +324,8 @@ static const char *compile_cond(struct conf_cmd *cmd, struct rewrite_cond *c)
         return conf_fault(cmd, "RewriteCond: cannot compile expression %s\"%s\" %s",
                           cmd->overrides ? "in htaccess context " : "", c->pattern, error);
     if (c->test == TEST_REGEX &&
-        !(c->regex = regex_compile(cmd->arena, c->pattern, REGEX_DEFAULT | (c->no_case ? REGEX_NOCASE : 0), &error)))
+        !(c->regex = regex_compile(cmd->arena, c->pattern, cmd->reading->regex_flags | (c->no_case ? REGEX_NOCASE : 0),
+                                   &error)))
         return conf_fault(cmd, "RewriteCond: cannot compile regular expression '%s'", c->pattern);
     return NULL;
 }
@@ -405,8 +406,8 @@ static const char *compile_rule(struct conf_cmd *cmd, struct rewrite_rule *rule,
         pattern++;
     }
     rule->pattern = pattern;
-    rule->regex =
-        regex_compile(cmd->arena, pattern, REGEX_DEFAULT | (rule->flags & RULE_NO_CASE ? REGEX_NOCASE : 0), &error);
+    rule->regex = regex_compile(cmd->arena, pattern,
+                                cmd->reading->regex_flags | (rule->flags & RULE_NO_CASE ? REGEX_NOCASE : 0), &error);
     if (!rule->regex)
         return conf_fault(cmd, "cannot compile regular expression '%s'", pattern);
     if (strcmp(words->second, "-") == 0)

@@ -88,7 +88,7 @@ static const struct regex *compile(struct conf_cmd *cmd, const char *pattern, bo
 {
     const char *error = NULL;
 
-    return regex_compile(cmd->arena, pattern, REGEX_DEFAULT | (nocase ? REGEX_NOCASE : 0u), &error);
+    return regex_compile(cmd->arena, pattern, cmd->reading->regex_flags | (nocase ? REGEX_NOCASE : 0u), &error);
 }
 
 /* A pattern without special characters is looked for as it is, its escapes taken off; NULL: it is a pattern. */

@@ -34,7 +34,7 @@ struct core_site {        /* ints are flags or enums of the words above; µs whe
     const char *protocol;                       /* Protocol, lower case; NULL: the listener's */
     struct vec access_names;                    /* char *: AccessFileName */
     struct htaccess_cache *htaccess;            /* .htaccess files that were read; main server only */
-    struct vec limit_methods; /* char *: names beyond httpd's own that <Limit> wrote; main server only */
+    struct vec methods; /* char *: beyond httpd's own, of RegisterHttpMethod and <Limit>; main server only */
 };
 struct error_document {
     int status;

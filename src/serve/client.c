@@ -231,6 +231,7 @@ static struct http_limits limits_of(const struct site *site)
                                  .field_size = (unsigned)core->limit_field_size,
                                  .unsafe = core->http_unsafe,
                                  .any_method = !core->methods_registered,
+                                 .methods = &core_site_of(site->snapshot->main)->methods,
                                  .allow_09 = !core->no_http09 };
 }
 

@@ -335,7 +335,7 @@ static int status_without_file(struct exchange *ex)
 
     if (span_eq(r->head.method, SPAN("CONNECT")))
         return 405;
-    if (!http_registered_method(r->head.method)) {
+    if (!http_registered_method(r->head.method, &core_site_of(r->snapshot->main)->methods)) {
         REQUEST_LOG(r, LOG_CORE, LEVEL_ERROR, 135, "Invalid method in request %s",
                     http_escape_log(r->arena, r->head.line));
         return 501;

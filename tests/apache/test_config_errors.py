@@ -20,6 +20,12 @@ SNIPPETS = [
     "AllowEncodedSlashes maybe", "TraceEnable maybe", "LimitRequestLine -1", "LimitRequestFields x", "<VirtualHost>\n</VirtualHost>",
     # ProxyPass
     "ProxyPass", "ProxyPass /x", "ProxyPass /x h/y", "ProxyPass /x http:///y", "ProxyPass /x http://h:8x/", "ProxyPass /x http://[::1",
+    "RegexDefaultOptions", "RegexDefaultOptions none +icase -DOTALL", "RegexDefaultOptions +EXTENDED", "RegexDefaultOptions x",
+    "RegexDefaultOptions +", "RegexDefaultOptions +none", "RegexDefaultOptions \"\"", "<VirtualHost *:1>\nRegexDefaultOptions none\n</VirtualHost>",
+    "<Location />\nRegexDefaultOptions none\n</Location>", "RegisterHttpMethod", "RegisterHttpMethod FOO BAR", "RegisterHttpMethod \"a b\"",
+    "<VirtualHost *:1>\nRegisterHttpMethod FOO\n</VirtualHost>", "<Files x>\nRegisterHttpMethod FOO\n</Files>",
+    "RegisterHttpMethod %s" % " ".join("M%d" % i for i in range(40)),
+    "SetHandler \"%{req:X}\"", "SetHandler \"%{\"", "SetHandler \"%{nosuch:X}\"", "SetHandler \"proxy:http://%{HTTP_HOST}\"", "SetHandler",
     "ProxyPass /x http://h/ word", "ProxyPass /x http://h/ # comment", "ProxyPass /x !", "ProxyPass /x http://h/ nocanon noquery interpolate",
     "ProxyPass /x unix:/s|nothing", "ProxyPass /x unix:/s|http:", "ProxyPass /x unix:/s|http://h/", "ProxyPass ~ ( http://h/",
     "ProxyPass /x http://h/ mapping=other", "ProxyPass / http://h/ mapping=encoded nocanon mapping=servlet", "ProxyPass / http://h/ mapping", "ProxyPassMatch ~ ^/x http://h/", "ProxyPassMatch ^/(x http://h/", "ProxyPassMatch ^/x",
