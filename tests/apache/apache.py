@@ -26,6 +26,13 @@ if not os.path.exists(APACHE) or not WEIR:
     pytest.skip("needs apache2 and WEIR=…", allow_module_level=True)
 
 
+def wait_until(condition, seconds=20):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.01)
+
+
 # ---- backends -------------------------------------------------------------------------------------------------
 
 def ok(body=b"hello", extra=b""):

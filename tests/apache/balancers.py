@@ -4,9 +4,8 @@ import os
 import re
 import shutil
 import tempfile
-import time
 
-from apache import APACHE, Backend, Run, accept_upgrade, free_port, ok, second_server
+from apache import APACHE, Backend, Run, accept_upgrade, free_port, ok, second_server, wait_until
 
 MODULES = ("slotmem_shm", "proxy_balancer", "lbmethod_byrequests", "lbmethod_bytraffic", "lbmethod_bybusyness", "env", "authz_host", "headers", "rewrite")
 VARIABLES = ["BALANCER_NAME", "BALANCER_WORKER_NAME", "BALANCER_WORKER_ROUTE", "BALANCER_SESSION_STICKY", "BALANCER_SESSION_ROUTE",
@@ -41,6 +40,14 @@ def pool(members, name="p", settings=""):
     """A section; a member is written as its URL's rest and parameters: "@A@ route=a"."""
     lines = "".join("BalancerMember %s\n" % (m if "//" in m or ":" in m else "http://127.0.0.1:" + m) for m in members)
     return "<Proxy balancer://%s>\n%s%s</Proxy>\n" % (name, lines, "ProxySet %s\n" % settings if settings else "")
+
+
+def access_lines(run):
+    path = os.path.join(run.directory, "env.log")
+    if not os.path.exists(path): # httpd listens before it opens its logs
+        return 0
+    with open(path) as f:
+        return f.read().count("\n")
 
 
 class Told:
@@ -88,9 +95,10 @@ class Sequences:
             for number, row in enumerate(self.rows):
                 told = self.told[side, row[0]] = Told()
                 for request in row[2]:
+                    before = access_lines(run)
                     told.answers.append(run.ask(number, self.with_targets(run, request), self.wait))
-                    if "busyness" in row[1]:
-                        time.sleep(0.03) # httpd counts a request as busy until a moment after its answer
+                    if "busyness" in row[1]: # httpd counts a request as busy until a moment after its answer
+                        wait_until(lambda: access_lines(run) > before)
         finally:
             run.stop()
             self.read_logs(side, run)

@@ -1,13 +1,23 @@
-"""Ports that nobody else is given while the stories run."""
+"""Ports that nobody else is given while a story runs."""
 import socket
 
-held = [] # bound and not listening: a connect is refused, and a server that asks for SO_REUSEADDR may listen
+held = []
 
 
-def free_port(host="127.0.0.1", port=0):
-    """The kernel's choice, or this one if it is free (OSError if it is not)."""
-    s = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
-    s.bind((host, port))
+def hold(port=0):
+    """A socket that is bound to the kernel's choice, or to this port if it is free, on all addresses of both families. It does
+    not listen: a connect is refused, and a server that asks for SO_REUSEADDR may listen there."""
+    s = socket.socket(socket.AF_INET6)
+    s.bind(("::", port))
     s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1) # from now on others may, too
-    held.append(s)
-    return s.getsockname()[1]
+    return s
+
+
+def port_of(held_socket):
+    return held_socket.getsockname()[1]
+
+
+def free_port(port=0):
+    """Held until the program ends."""
+    held.append(hold(port))
+    return port_of(held[-1])

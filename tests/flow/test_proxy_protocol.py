@@ -51,10 +51,10 @@ def test_header_and_request_in_one_segment():
 def test_what_is_no_header_ends_the_connection_and_says_so():
     with Backend(serve_hello) as backend, start(backend) as weir:
         with weir.connect() as c:
-            assert c.send(request()).ends_within(5) and not c.seen
+            assert c.send(request()).ends() and not c.seen
         weir.wait_for_log(r"remoteip:error.*client 127\.0\.0\.1:\d+\] .*does not begin with a PROXY header")
         with weir.connect() as c:
-            assert c.send(V1[:20]).half_close().ends_within(5) and not c.seen
+            assert c.send(V1[:20]).half_close().ends() and not c.seen
             port = c.socket.getsockname()[1]
         weir.wait_for_log(r"remoteip:info.*127\.0\.0\.1:%d\] AH10634" % port)
         assert not backend.wires
@@ -63,7 +63,7 @@ def test_what_is_no_header_ends_the_connection_and_says_so():
 def test_a_header_that_does_not_come_in_time_ends_the_connection():
     with Backend(serve_hello) as backend, start(backend, "RequestReadTimeout header=1") as weir, weir.connect() as c:
         c.send(V1[:10])
-        assert c.ends_within(5)
+        assert c.ends()
         weir.wait_for_log("reqtimeout:info.*PROXY header")
 
 
@@ -75,7 +75,7 @@ def test_a_tunnel_is_logged_as_the_client_that_the_header_named():
             assert c.read_head().status == 101
             c.send(frame(TEXT, b"hi", masked=True))
             assert b.read_frame() == (TEXT, b"hi", True)
-        assert c.ends_within(5)
+        assert c.ends()
         c.close()
         assert weir.wait_for_access("101") == "203.0.113.7 127.0.0.1 101"
         weir.wait_for_log(r"client 203\.0\.113\.7:1000\] .*tunnel to")
@@ -102,5 +102,5 @@ def test_reload_keeps_a_connections_client_and_the_new_setting_is_for_new_connec
         weir.reload()
         assert c.send(request()).read_response().status == 200
         assert weir.get().status == 200
-        lines = [weir.wait_for_access(p) for p in ("^203", "^127")]
-        assert len(lines) == 2 and weir.access_log().count("203.0.113.7 127.0.0.1 200") == 2
+        weir.stop()
+        assert sorted(weir.access_log().splitlines()) == ["127.0.0.1 127.0.0.1 200"] + ["203.0.113.7 127.0.0.1 200"] * 2

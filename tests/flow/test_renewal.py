@@ -66,6 +66,7 @@ def test_a_renewed_certificate_is_used_and_open_tunnels_stay(ca, folder):
             assert peer.read_frame()[1] == b"still here"
             peer.send(frame(TEXT, b"me too"))
             assert client.read_frame()[1] == b"me too"
+        weir.stop()
         assert "configuration 2" not in weir.error_log()
 
 
@@ -194,6 +195,7 @@ def test_an_expired_certificate_is_an_error_in_its_sites_log(ca, folder):
     with Weir(site(folder, "ErrorLog {dir}/site.log"), backend=9) as weir:
         line = weir.wait_for_log("expired at 2020-02-01", name="site.log")
         assert "[ssl:error]" in line
+        weir.stop()
         assert "expired" not in weir.error_log()
 
 

@@ -12,7 +12,7 @@ import time
 import pki
 import pytest
 import websockets
-from harness import (BINARY, PATIENCE, TEXT, Backend, Weir, answer, frame, free_port, handshake, request, serve_echo,
+from harness import (BINARY, PATIENCE, SOON, TEXT, Backend, Weir, answer, frame, free_port, handshake, request, serve_echo,
                      serve_hello, switching, until, websockets_echo)
 from securewire import SecureWire, TlsSocket, connect, tunnel
 
@@ -55,7 +55,7 @@ def s_client(weir, *args, name="example.com", text=""):
 
 def said_of(weir, wire, pattern):
     """The error log's line about this very connection."""
-    return weir.wait_for_log(r"client 127\.0\.0\.1:%d\] .*(%s)" % (wire.socket.getsockname()[1], pattern), 5)
+    return weir.wait_for_log(r"client 127\.0\.0\.1:%d\] .*(%s)" % (wire.socket.getsockname()[1], pattern))
 
 
 def agreed(output):
@@ -444,11 +444,11 @@ def test_a_host_of_another_certificate_is_misdirected(ca):
             refused = wire.send(request(host="two.example")).read_response()
             assert refused.status == 421 and b"Misdirected Request" in refused.body
         weir.wait_for_log("AH02032: Hostname one.example provided via SNI and hostname two.example provided via HTTP "
-                          "have no compatible SSL setup for policy 'secure'", 5)
+                          "have no compatible SSL setup for policy 'secure'")
         assert ask(weir, pki.client_context(ca), hello("unknown.example"), name="one.example").status == 200
         assert ask(weir, pki.client_context(), hello("two.example"), name=None).status == 421
         weir.wait_for_log(r"AH02032: Hostname one.example \(default host as no SNI was provided\) and hostname "
-                          "two.example provided via HTTP", 5)
+                          "two.example provided via HTTP")
 
 
 def test_names_that_share_a_certificate_share_connections(ca):
@@ -478,7 +478,7 @@ def test_a_name_in_the_handshake_and_none_in_the_request(ca):
     with Backend(serve_hello) as backend, start(ca, backend=backend) as weir:
         nameless = request(host=None, version="1.0")
         assert ask(weir, pki.client_context(ca), nameless).status == 400
-        weir.wait_for_log("AH02031: Hostname example.com provided via SNI, but no hostname provided in HTTP request", 5)
+        weir.wait_for_log("AH02031: Hostname example.com provided via SNI, but no hostname provided in HTTP request")
         assert ask(weir, pki.client_context(), nameless, name=None).status == 200
 
 
@@ -488,9 +488,9 @@ def test_plain_http_on_the_tls_port(ca):
             refused = wire.send(request()).read_response()
             assert refused.status == 400
             assert b"You're speaking plain HTTP to an SSL-enabled server port. Instead use the HTTPS scheme" in refused.body
-            assert wire.ends_within(5)
+            assert wire.ends()
         assert backend.connections == 0
-        weir.wait_for_log("AH01996: SSL handshake failed: HTTP spoken on HTTPS port; trying to send HTML error page", 5)
+        weir.wait_for_log("AH01996: SSL handshake failed: HTTP spoken on HTTPS port; trying to send HTML error page")
         weir.wait_for_access(" 400 ")
         assert ask(weir, pki.client_context(ca)).status == 200
 
@@ -544,10 +544,8 @@ def test_client_certificates(ca, clients, mode, version):
                 ask(weir, context)
             line = weir.wait_for_log(re.escape(why))
             assert "AH02008: SSL library error 1 in handshake (server example.com:" in line or "AH02276" in line, line
-        weir.wait_for_access("^SUCCESS Alice chat$")
-        if mode == "optional":
-            weir.wait_for_access("^NONE - -$")
-        assert len(weir.access_log().strip().split("\n")) == (1 if mode == "require" else 2), weir.access_log()
+        weir.stop()
+        assert sorted(weir.access_log().splitlines()) == ["NONE - -"] * (mode == "optional") + ["SUCCESS Alice chat"]
 
 
 def test_optional_no_ca_lets_strangers_in_and_says_so(ca, clients):
@@ -652,12 +650,12 @@ async def renewal(ca, weir, port, renewed):
         async with gate:
             return await websockets.connect("wss://example.com:%d/" % port, host="127.0.0.1", port=port, ssl=context,
                                             server_hostname="example.com", ping_interval=None, compression=None,
-                                            open_timeout=PATIENCE)
+                                            open_timeout=3 * PATIENCE)
 
     async def talk(socket_, n):
         for i in range(3):
             await socket_.send("%d of %d" % (i, n))
-            assert await asyncio.wait_for(socket_.recv(), PATIENCE) == "%d of %d" % (i, n)
+            assert await asyncio.wait_for(socket_.recv(), 3 * PATIENCE) == "%d of %d" % (i, n) # behind all the others
 
     open_ = await asyncio.gather(*(open_one() for _ in range(TUNNELS)))
     loop = asyncio.get_running_loop()
@@ -759,7 +757,7 @@ def test_garbage_is_refused_at_once(ca, kind):
     with start(ca, "RequestReadTimeout handshake=1 header=3") as weir:
         with weir.connect() as wire:
             wire.send(GARBAGE[kind])
-            assert wire.ends_within(10)
+            assert wire.ends()
             assert kind == "CONNECT" or wire.seen[:1] in (b"\x15", b""), bytes(wire.seen[:40])
             said_of(weir, wire, "AH01382: Request handshake read timeout" if kind == "an empty record" else
                     r"AH02006: SSL handshake stopped|AH02008: SSL library error 1 in handshake|AH01996: ")
@@ -782,8 +780,8 @@ def test_a_handshake_that_stops_is_ended_in_time(ca, sent):
         begun = time.monotonic()
         with weir.connect() as wire:
             wire.send(HELLO[:sent])
-            assert wire.ends_within(10)
-            assert 0.8 < time.monotonic() - begun < 5
+            assert wire.ends()
+            assert 0.8 < time.monotonic() - begun < SOON
             said_of(weir, wire, "AH01382: Request handshake read timeout")
 
 
@@ -791,18 +789,18 @@ def test_dripping_bytes_earn_no_time(ca):
     with start(ca, "RequestReadTimeout handshake=1 header=20") as weir, weir.connect() as wire:
         begun = time.monotonic()
         with contextlib.suppress(ConnectionError):
-            for byte in HELLO[:40]:
+            for byte in HELLO[:180]:
                 wire.send(bytes([byte]))
                 if not wire.is_silent(0.1):
                     break
-        assert wire.ends_within(5) and 0.8 < time.monotonic() - begun < 3
+        assert wire.ends() and 0.8 < time.monotonic() - begun < SOON
 
 
 def test_a_close_in_the_middle_of_a_handshake_is_noted(ca):
     with start(ca) as weir:
         with weir.connect() as wire:
             wire.send(HELLO[:100]).half_close()
-            assert wire.ends_within(5)
+            assert wire.ends()
             said_of(weir, wire, "AH02006: SSL handshake stopped: connection was closed")
 
 
@@ -815,7 +813,7 @@ def test_a_record_that_was_tampered_with_ends_the_tunnel(ca):
         client.socket.tcp.sendall(record)
         with pytest.raises(ssl.SSLError, match="(?i)bad.record.mac"):
             client.read(1)
-        assert peer.ends_within(5) and not peer.seen.endswith(b"tampered")
+        assert peer.ends() and not peer.seen.endswith(b"tampered")
         weir.wait_for_access(" 101 ")
 
 
@@ -850,11 +848,11 @@ def test_a_half_closed_tunnel_still_carries_the_other_direction(ca, version):
     with Backend() as backend, start(ca, backend=backend) as weir:
         client, peer = tunnel(weir, backend, pki.client_context(ca, version=version))
         client.half_close() # close_notify, the TCP connection stays
-        assert peer.ends_within(5)
+        assert peer.ends()
         peer.send(frame(TEXT, b"last words"))
         assert client.read_frame()[1] == b"last words"
         peer.close()
-        assert client.ends_within(5) and client.socket.closed_by == "close_notify"
+        assert client.ends() and client.socket.closed_by == "close_notify"
 
 
 def test_the_backends_end_is_a_close_notify(ca):
@@ -862,7 +860,7 @@ def test_the_backends_end_is_a_close_notify(ca):
         client, peer = tunnel(weir, backend, pki.client_context(ca))
         peer.send(frame(TEXT, b"bye")).close()
         assert client.read_frame()[1] == b"bye"
-        assert client.ends_within(5) and client.socket.closed_by == "close_notify"
+        assert client.ends() and client.socket.closed_by == "close_notify"
 
 
 def test_who_ends_a_tunnel_without_close_notify_gets_none(ca):
@@ -881,7 +879,7 @@ def test_a_client_that_vanishes_ends_the_backends_side(ca, how):
     with Backend() as backend, start(ca, backend=backend) as weir:
         client, peer = tunnel(weir, backend, pki.client_context(ca))
         getattr(client, how)()
-        assert peer.ends_within(5)
+        assert peer.ends()
         peer.close()
         weir.wait_for_access(" 101 ")
 
@@ -892,7 +890,7 @@ def test_an_aborted_request_ends_at_the_backend(ca):
         peer = backend.accept()
         peer.read_head()
         client.reset()
-        assert peer.ends_within(5)
+        assert peer.ends()
 
 
 def test_idle_tunnels_stay_silent_and_alive(ca):
