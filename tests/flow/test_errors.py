@@ -10,12 +10,6 @@ from harness import (SOON, Backend, Weir, answer, free_port, handshake, request,
 HTTP = "ProxyPass / http://127.0.0.1:{backend}/"
 
 
-@pytest.fixture
-def backend():
-    with Backend() as b:
-        yield b
-
-
 # ---- backends out of reach
 
 @pytest.mark.parametrize("scheme,raw", [("http", request(path="/a")), ("ws", handshake("/a"))])

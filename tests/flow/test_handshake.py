@@ -5,12 +5,6 @@ from harness import (BINARY, TEXT, Backend, Weir, accept_of, answer, frame, hand
 WS = "ProxyPass / ws://127.0.0.1:{backend}/"
 
 
-@pytest.fixture
-def backend():
-    with Backend() as b:
-        yield b
-
-
 def refused(weir, backend, reply, close=True):
     """Sends a handshake, has the backend reply so, and returns what the client gets."""
     client = weir.connect().send(handshake("/path"))

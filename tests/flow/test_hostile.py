@@ -19,12 +19,6 @@ MIB = 1 << 20
 
 
 @pytest.fixture
-def backend():
-    with Backend() as b:
-        yield b
-
-
-@pytest.fixture
 def pages():
     """A second backend, that the error pages come from."""
     with Backend() as b:

@@ -13,12 +13,6 @@ MIB = 1 << 20
 
 
 @pytest.fixture
-def backend():
-    with Backend() as b:
-        yield b
-
-
-@pytest.fixture
 def weir(backend):
     with Weir(ONE + HTTP, backend=backend) as w:
         yield w

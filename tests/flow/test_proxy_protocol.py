@@ -5,6 +5,7 @@ import struct
 import pki
 import pytest
 from harness import TEXT, Backend, Weir, Wire, answer, frame, handshake, request, serve_hello, switching
+from secureweir import pair
 from securewire import TlsSocket
 
 V1 = b"PROXY TCP4 203.0.113.7 5.6.7.8 1000 2000\r\n"
@@ -82,17 +83,13 @@ def test_a_tunnel_is_logged_as_the_client_that_the_header_named():
 
 
 @pytest.mark.parametrize("header", [V1, V2])
-def test_tls_begins_behind_the_header(header):
-    with pki.folder() as folder, Backend(serve_hello) as backend:
-        ca = pki.CA(folder)
-        leaf = ca.issue("example.com", "example.com")
-        lines = "SSLEngine on\nSSLCertificateFile %s\nSSLCertificateKeyFile %s" % (leaf.cert, leaf.key)
-        with start(backend, lines) as weir:
-            tcp = socket.create_connection(("127.0.0.1", weir.port), 10)
-            tcp.sendall(header)
-            with Wire(TlsSocket(tcp, pki.client_context(ca), name="example.com")) as c:
-                assert c.send(request()).read_response().body == b"hello from /"
-            assert weir.wait_for_access().endswith(" 127.0.0.1 200")
+def test_tls_begins_behind_the_header(ca, header):
+    with Backend(serve_hello) as backend, start(backend, "SSLEngine on\n" + pair(ca.leaf)) as weir:
+        tcp = socket.create_connection(("127.0.0.1", weir.port), 10)
+        tcp.sendall(header)
+        with Wire(TlsSocket(tcp, pki.client_context(ca), name="example.com")) as c:
+            assert c.send(request()).read_response().body == b"hello from /"
+        assert weir.wait_for_access().endswith(" 127.0.0.1 200")
 
 
 def test_reload_keeps_a_connections_client_and_the_new_setting_is_for_new_connections():

@@ -11,6 +11,7 @@ import tempfile
 import pki
 import pytest
 from harness import BINARY, Backend, Weir, frame, handshake, request, serve_echo, until
+from secureweir import pair
 from securewire import connect
 
 MB = 1 << 20
@@ -85,18 +86,14 @@ def test_a_large_file_reaches_a_slow_reader_whole_and_memory_stays_small(root, l
         assert "body=%d " % (48 * MB) in line and re.search(r"out=(\d+)", line).group(1) > str(48 * MB)
 
 
-def test_a_large_file_goes_out_over_tls(root):
+def test_a_large_file_goes_out_over_tls(ca, root):
     path = large(root, size=16 * MB)
-    with pki.folder() as folder:
-        ca = pki.CA(folder)
-        leaf = ca.issue("example.com", "example.com", "127.0.0.1")
-        with Weir("SSLEngine on\nSSLCertificateFile {cert}\nSSLCertificateKeyFile {key}\n" + SITE, root=root,
-                  cert=leaf.cert, key=leaf.key) as weir:
-            before = weir.rss()
-            with connect(weir, pki.client_context(ca), receive_buffer=16384) as c:
-                assert c.send(request(path="/large.bin")).read_head().status == 200
-                digest, most = read_slowly(c, weir, 16 * MB)
-            assert digest == sha(path) and most < before + 24 * MB
+    with Weir("SSLEngine on\n" + pair(ca.leaf) + SITE, root=root) as weir:
+        before = weir.rss()
+        with connect(weir, pki.client_context(ca), receive_buffer=16384) as c:
+            assert c.send(request(path="/large.bin")).read_head().status == 200
+            digest, most = read_slowly(c, weir, 16 * MB)
+        assert digest == sha(path) and most < before + 24 * MB
 
 
 def test_others_are_answered_while_large_files_go_out(root):

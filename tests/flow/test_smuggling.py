@@ -1,15 +1,9 @@
 """What one side may take for one request and the other for two: refused, or framed anew; never a second request."""
 import pytest
-from harness import Backend, Weir, answer, request
+from harness import Weir, answer, request
 
 HTTP = "ThreadsPerChild 1\nProxyPass / http://127.0.0.1:{backend}/"
 SECOND = b"GET /smuggled HTTP/1.1\r\nHost: example.com\r\n\r\n"
-
-
-@pytest.fixture
-def backend():
-    with Backend() as b:
-        yield b
 
 
 def post(*fields, body=b""):

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import os
 import re
-import ssl
 import subprocess
 import time
 
@@ -13,19 +12,14 @@ import pytest
 import websockets
 from harness import (BINARY, PATIENCE, SOON, TEXT, Backend, Weir, answer, frame, free_port, handshake, request, serve_echo,
                      serve_hello, switching, until, websockets_echo)
+from secureweir import V12, either_version, pair
 from securewire import TlsBackend, connect
-
-V12, V13 = ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3
 
 
 @pytest.fixture(scope="module")
-def ca():
-    with pki.folder() as folder:
-        ca = pki.CA(folder)
-        ca.leaf = ca.issue("localhost", "localhost")
-        ca.other = pki.CA(folder, "Other CA")
-        ca.front = ca.issue("example.com", "example.com")
-        yield ca
+def ca(ca):
+    ca.front, ca.leaf = ca.leaf, ca.issue("localhost", "localhost")
+    return ca
 
 
 def proxied(lines="", scheme="https", options=""):
@@ -37,7 +31,7 @@ TRUST = "SSLProxyVerify require\nSSLProxyCACertificateFile {ca}\n"
 
 # ---- it works ---------------------------------------------------------------------------------------------------
 
-@pytest.mark.parametrize("version", [V12, V13], ids=["1.2", "1.3"])
+@either_version
 def test_an_https_backend(ca, version):
     with TlsBackend(pki.server_context(ca.leaf, version=version), serve_hello) as backend:
         with Weir(proxied(TRUST), backend=backend, ca=ca.cert) as weir:
@@ -70,7 +64,7 @@ async def chat(url, **options):
         assert socket.close_code == 4001
 
 
-@pytest.mark.parametrize("version", [V12, V13], ids=["1.2", "1.3"])
+@either_version
 def test_a_wss_backend(ca, version):
     with websockets_echo(ssl=pki.server_context(ca.leaf, version=version)) as backend:
         with Weir(proxied(TRUST, "wss"), backend=backend, ca=ca.cert) as weir:
@@ -79,7 +73,7 @@ def test_a_wss_backend(ca, version):
 
 
 def test_tls_on_both_sides(ca):
-    front = "SSLEngine on\nSSLCertificateFile %s\nSSLCertificateKeyFile %s\n" % (ca.front.cert, ca.front.key)
+    front = "SSLEngine on\n" + pair(ca.front)
     with websockets_echo(ssl=pki.server_context(ca.leaf)) as backend:
         with Weir(front + proxied(TRUST, "wss"), backend=backend, ca=ca.cert) as weir:
             asyncio.run(chat("wss://example.com:%d/" % weir.port, host="127.0.0.1", port=weir.port,
@@ -286,7 +280,7 @@ def test_a_connection_is_not_lent_to_another_name(ca):
             assert sorted(backend.names) == ["one.example", "two.example"]
 
 
-@pytest.mark.parametrize("version", [V12, V13], ids=["1.2", "1.3"])
+@either_version
 def test_a_certificate_of_our_own(ca, version):
     ours = ca.issue("weir")
     context = pki.server_context(ca.leaf, ca, version)
@@ -374,7 +368,7 @@ def test_connections_are_kept_and_used_again(ca):
             assert backend.connections == 1
 
 
-@pytest.mark.parametrize("version", [V12, V13], ids=["1.2", "1.3"])
+@either_version
 def test_sessions_are_used_again(ca, version):
     def once(wire):
         m = wire.read_request()
@@ -491,7 +485,7 @@ def test_a_client_that_gives_up_during_the_backends_handshake(ca):
 
 
 def test_tunnels_through_both_sides_live_through_a_reload(ca):
-    front = "SSLEngine on\nSSLCertificateFile %s\nSSLCertificateKeyFile %s\n" % (ca.front.cert, ca.front.key)
+    front = "SSLEngine on\n" + pair(ca.front)
     with TlsBackend(pki.server_context(ca.leaf), serve_echo) as backend:
         with Weir(front + proxied(TRUST, "wss"), backend=backend, ca=ca.cert) as weir:
             clients = [connect(weir, pki.client_context(ca)).send(handshake()) for _ in range(20)]

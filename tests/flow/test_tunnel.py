@@ -11,12 +11,6 @@ WS = "ProxyPass / ws://127.0.0.1:{backend}/"
 MIB = 1 << 20
 
 
-@pytest.fixture
-def backend():
-    with Backend() as b:
-        yield b
-
-
 def feed(wire, n, piece=MIB):
     """Sends n bytes in a thread of its own; the result is their digest."""
     data, digest = os.urandom(piece), hashlib.md5()

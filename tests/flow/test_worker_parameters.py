@@ -6,12 +6,6 @@ import pytest
 from harness import Backend, Weir, answer, free_port, paces, request, serve_hello, until, with_hosts
 
 
-@pytest.fixture
-def backend():
-    with Backend() as b:
-        yield b
-
-
 def proxy(parameters):
     return "ThreadsPerChild 1\nProxyPass / http://127.0.0.1:{backend}/ " + parameters + "\n"
 
