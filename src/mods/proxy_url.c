@@ -84,8 +84,8 @@ static int forbid(struct request *r, const char *what)
  * as "%252F", which is what people write nocanon against. <Proxy> does so when a line of the core stands in it. */
 static bool keeps_slash(const struct request *r)
 {
-    return core_site_of(r->site)->encoded_slashes == HTTP_SLASHES_NODECODE && !r->located && !r->conditional &&
-           core_place_of(r->place) == core_place_of(&r->site->place);
+    return core_site_of(r->site)->encoded_slashes == HTTP_SLASHES_NODECODE && !r->located && !r->within && !r->named &&
+           !r->conditional && core_place_of(r->place) == core_place_of(&r->site->place);
 }
 
 /* What follows the host's slash as it goes on the request line, and the query where it has one of its own. */

@@ -16,6 +16,15 @@ void request_set_peer(struct request *r, const struct peer_info *peer)
 
 /* ---- environment ----------------------------------------------------------------------------------------------- */
 
+struct span request_field_at(const struct request *r, const struct http_field *line)
+{
+    const char *name = arena_span(r->arena, line->name);
+
+    if (http_fields_find(&r->joined, name))
+        return line->value;
+    return http_fields_find(&r->head.fields, name) == line ? request_field(r, name) : (struct span){ NULL, 0 };
+}
+
 void request_set_env(struct request *r, const char *name, const char *value)
 {
     if (value)

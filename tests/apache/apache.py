@@ -265,9 +265,9 @@ class Run:
                 seen += backend.take()
         return seen
 
-    def log(self, number):
-        """After stop(): the lines of a case's error log."""
-        path = os.path.join(self.directory, "c%d.log" % number)
+    def log(self, name):
+        """After stop(): the lines of an error log, "c0" of the first case, "main"."""
+        path = os.path.join(self.directory, name + ".log")
         lines = []
         if os.path.exists(path):
             with open(path, errors="replace") as f:
@@ -361,7 +361,8 @@ class Pair:
         finally:
             run.stop()
             for row in rows:
-                self.logs[side, row[0]] = run.log(self.number[row[0]])
+                self.logs[side, row[0]] = run.log("c%d" % self.number[row[0]])
+            self.logs[side, None] = run.log("main")
             run.clean()
 
     def of(self, name):

@@ -124,7 +124,7 @@ class Sequences:
             told.variables = sorted(variables.get("c%d.example" % number, [])) # lines of several threads have no order
             if 101 in told.statuses: # httpd writes 101 or 500, as the client's end is a FIN or comes with unread bytes
                 told.variables = [v.partition(" ")[2] for v in told.variables]
-            told.log = [(l.module, l.level, l.ah, self.hide(run, message(l.text))) for l in run.log(number)
+            told.log = [(l.module, l.level, l.ah, self.hide(run, message(l.text))) for l in run.log("c%d" % number)
                         if l.level in ("error", "warn") and l.ah]
 
     def of(self, name):

@@ -30,6 +30,10 @@ LINES = [
      "<Location />\nHeader set X y\n</Location>"),
     ("nodecode, a section, to a balancer", "AllowEncodedSlashes NoDecode\nProxyPass /app balancer://b/n\n<Proxy balancer://b>\n"
      "BalancerMember " + TO + "\n</Proxy>"),
+    ("nodecode, a rule of a directory", "AllowEncodedSlashes NoDecode\nDocumentRoot /usr/lib/apache2\n<Directory /usr/lib/apache2>\nRewriteEngine On\n"
+     "RewriteRule (.*) " + TO + "/n/$1 [P]\n</Directory>"),
+    ("nodecode, a rule of files", "AllowEncodedSlashes NoDecode\nDocumentRoot /usr/lib/apache2\n<Files *>\nRewriteEngine On\n"
+     "RewriteRule (.*) " + TO + "/n/$1 [P]\n</Files>"),
     ("nodecode nocanon in a section", "AllowEncodedSlashes NoDecode\n<Location /app>\nProxyPass " + TO + "/n nocanon\n</Location>"),
     ("decode in a section", "AllowEncodedSlashes On\n<Location /app>\nProxyPass " + TO + "/n\n</Location>"),
     ("no merging", "MergeSlashes Off\nProxyPass /app " + TO + "/n"),
