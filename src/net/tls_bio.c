@@ -31,9 +31,10 @@ static void socket_failed(struct tls_stream *t)
 /* How many went; those that did not are the caller's to keep. */
 static size_t send_some(struct tls_stream *t, const char *p, size_t n)
 {
+    bool more = t->s.ending || t->s.shut; /* the FIN follows: it shares the packet */
     ssize_t sent;
     do
-        sent = send(t->s.fd, p, n, MSG_NOSIGNAL | MSG_DONTWAIT);
+        sent = send(t->s.fd, p, n, MSG_NOSIGNAL | MSG_DONTWAIT | (more ? MSG_MORE : 0));
     while (sent < 0 && errno == EINTR);
     counts.sends++;
     if (sent < 0 && errno != EAGAIN) {

@@ -3,10 +3,11 @@ handshake was, however long ago that is. When the tunnel begins, the connection 
 import os
 import re
 import socket
+import struct
 
 import pki
 import pytest
-from harness import BINARY, TEXT, Backend, frame, handshake, request, serve_echo, switching, until
+from harness import BINARY, CLOSE, TEXT, Backend, close_frame, frame, handshake, request, serve_echo, switching, until
 from secureweir import V12, either_version, start
 from securewire import connect, tunnel
 
@@ -40,6 +41,23 @@ def test_who_ends_a_tunnel_without_close_notify_gets_none(ca):
         peer.send(frame(TEXT, b"last words")).close()
         assert client.read_frame()[1] == b"last words"
         assert client.ends() and client.socket.closed_by == "end of TCP"
+
+
+def data_segments_in(sock):
+    """struct tcp_info, tcpi_data_segs_in"""
+    return struct.unpack_from("I", sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 160), 152)[0]
+
+
+def test_the_last_frame_and_the_end_share_a_packet(ca):
+    with Backend() as backend, start(ca, backend=backend) as weir:
+        client, peer = tunnel(weir, backend, pki.client_context(ca))
+        client.send(close_frame(1000, masked=True))
+        assert peer.read_frame()[0] == CLOSE
+        before = data_segments_in(client.socket.tcp)
+        peer.send(close_frame(1000))
+        assert client.read_frame()[0] == CLOSE
+        assert client.ends() and client.socket.closed_by == "close_notify"
+        assert data_segments_in(client.socket.tcp) == before + 1
 
 
 @pytest.mark.parametrize("how", ["close", "reset"])
