@@ -172,14 +172,28 @@ const struct proxy_origin *proxy_origin_ahead(struct arena *a, const char *real,
     return proxy_origin_of(a, scheme, net.host, net.port);
 }
 
+/* As far as its host goes, where it has one. */
+static int refuse_url(struct request *r, bool balanced, const char *url, const char *fault)
+{
+    const char *host = strstr(url, "//");
+    size_t n = host ? (size_t)(host + 2 - url) + strcspn(host + 2, "/") : strlen(url);
+
+    REQUEST_LOG(r, balanced ? LOG_PROXY_BALANCER : LOG_PROXY_HTTP, LEVEL_ERROR, balanced ? 1157 : 1083,
+                "error parsing URL %.*s: %s", (int)n, url, fault);
+    return 400;
+}
+
 /* Of a balancer's member: its own path and then the one that was mapped to the balancer, encoded together. */
 int proxy_set_member_url(struct request *r)
 {
     struct proxy_target *t = r->proxy;
     const struct proxy_worker *w = t->worker;
     const char *own = strchr(w->name + strlen(w->scheme) + 3, '/');
-    int status =
-        set_url(r, w->origin, own ? arena_concat(r->arena, own + 1, "/", t->member_path, NULL) : t->member_path);
+    int status;
+
+    if (w->bad_port)
+        return refuse_url(r, false, w->name, "Invalid host/port");
+    status = set_url(r, w->origin, own ? arena_concat(r->arena, own + 1, "/", t->member_path, NULL) : t->member_path);
 
     if (is_http_like(w->scheme))
         return status;
@@ -230,13 +244,8 @@ static int canonicalise(struct request *r, const char *url)
     if (!is_http_like(r->proxy->scheme) && !balanced)
         return 0; /* no handler will want it */
     fault = proxy_split_netloc(r->arena, colon + 1, &net);
-    if (fault) {
-        const char *said = balanced ? colon + 1 : url, *host = strncmp(colon, "://", 3) == 0 ? colon + 3 : NULL;
-        size_t n = host ? (size_t)(host + strcspn(host, "/") - said) : strlen(said);
-        REQUEST_LOG(r, balanced ? LOG_PROXY_BALANCER : LOG_PROXY_HTTP, LEVEL_ERROR, balanced ? 1157 : 1083,
-                    "error parsing URL %.*s: %s", (int)n, said, fault);
-        return 400;
-    }
+    if (fault)
+        return refuse_url(r, balanced, balanced ? colon + 1 : url, fault);
     if (balanced)
         return find_balancer(r, &net);
     status = set_url(r, proxy_origin_of(r->arena, r->proxy->scheme, net.host, net.port), net.path);

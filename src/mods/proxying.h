@@ -20,6 +20,7 @@ struct proxy_worker { /* identity and parameters; immutable */
     const char *scheme, *host, *unix_path;
     int port; /* as connected to */
     bool port_written;
+    bool bad_port; /* beyond 65535: what is sent there is answered with 400, as in httpd */
     bool dynamic;  /* of ProxyPassMatch: its name may hold $n, which match anything */
     bool any_host; /* $n in host or port: the address differs by request */
     bool fresh;    /* disablereuse, any_host or addressttl=0: no connection is kept */
@@ -138,7 +139,8 @@ struct proxy_target {
 /* translate_name: which ProxyPass. 0 and r->proxy set (worker and url as mapped, nothing else yet); 0 and r->proxy
  * NULL: not proxied; or a status. Needs r->place after WALK_LOCATION. */
 int proxy_translate(struct request *r);
-/* The same for those with mapping=encoded and servlet: r->uri is r->encoded, and becomes what the latter makes of it. */
+/* The same for those with mapping=encoded and servlet: r->uri is r->encoded, and becomes what the latter makes of it.
+ */
 int proxy_translate_encoded(struct request *r);
 /* fixups and proxy_handler, after authz_check and once every module has edited the request: canonical url,
  * Max-Forwards, TRACE, worker, upgrade, time-outs. 0, or a status (400, 403, 405, 413, 426, 500, 503). May set r->proxy

@@ -55,6 +55,10 @@ JOINED = [
     ("a path without its slash in a location", "<Location />\nProxyPass " + TO + "\n</Location>", get("/%7fx"), 500),
     ("a decoded query behind a port", "ProxyPass / " + TO, get("/%3Fx/y"), 400),
     ("a decoded fragment behind a port", "ProxyPassMatch ^/(.*)$ " + TO + "$1", get("/%23"), 400),
+    ("a port that is none", "ProxyPass / ws://127.0.0.1:99999/", get("/x"), 400),
+    ("a port that is none, by a pattern", "ProxyPassMatch ^/(.*) http://127.0.0.1:65536/$1", get("/x"), 400),
+    ("a port that is none, of a member", "ProxyPass / balancer://b/\n<Proxy balancer://b>\nBalancerMember http://127.0.0.1:99999\n</Proxy>", get("/x"), 400),
+    ("a port that is none, of a socket", "ProxyPass / unix:@SOCK@|http://h:99999/", get("/x"), 400),
     ("a blank in a raw path", "ProxyPassMatch ^/ws/(.*)$ \"" + TO + "/a $1\" nocanon", get("/ws/x"), 403),
 ]
 

@@ -126,3 +126,9 @@ def test_a_scheme_that_weir_does_not_speak_is_warned_of_before_it_is_asked_for()
         said = weir.run("-t").stderr
         assert "Weir does not speak fcgi: requests to fcgi://127.0.0.1:9000/ are answered 500" in said
         assert said.count("does not speak") == 1 and "Syntax OK" in said
+
+
+def test_a_port_that_is_none_is_warned_of_before_it_is_asked_for():
+    with Weir("ProxyPass / ws://localhost:99999/", start=False) as weir:
+        said = weir.run("-t").stderr
+        assert "ws://localhost:99999/: ports end at 65535: requests to it are answered 400" in said and "Syntax OK" in said
