@@ -119,24 +119,19 @@ static void inherit_from_main(struct site *site, const struct core_site *main)
 static const char *finish_site(struct snapshot_build *b, struct site *site)
 {
     struct core_place *place = place_part(&site->place, &core_module);
-    const char *fault = core_open_log(b, site);
+    const char *fault;
 
+    if (!site->main)
+        inherit_from_main(site, core_site_of(b->snapshot->main));
+    fault = core_open_log(b, site);
     place->levels = site->log.levels;
     return fault;
 }
 
 static const char *finish(struct snapshot_build *b)
 {
-    struct snapshot *s = b->snapshot;
-    const char *fault;
-
-    place_files(s);
-    fault = finish_site(b, s->main);
-    for (unsigned i = 0; !fault && i < s->sites.n; i++) {
-        inherit_from_main(s->sites.items[i], core_site_of(s->main));
-        fault = finish_site(b, s->sites.items[i]);
-    }
-    return fault;
+    place_files(b->snapshot);
+    return NULL;
 }
 
 struct module core_module = {
@@ -150,6 +145,7 @@ struct module core_module = {
     .merge_site = merge_site,
     .merge_place = merge_place,
     .finish = finish,
+    .finish_site = finish_site,
     .static_in_httpd = true,
 };
 
