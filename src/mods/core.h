@@ -72,7 +72,7 @@ bool core_find_word(const struct core_word *words, unsigned n, const char *text,
 /* As SetHandler has it: in small letters, but for a socket's path. */
 const char *core_handler_name(struct arena *a, struct span text);
 bool core_is_handler(const char *name); /* one that SetHandler and AddHandler may name */
-bool core_is_program(const char *name); /* one that runs what it is for: taken, and answered with 500 */
+bool core_is_program(const char *name); /* one that runs or reads what it is for: taken, and answered with 500 */
 void core_note_program(struct conf_cmd *cmd, const char *what);
 bool core_is_status(int status);    /* one that httpd has a line for */
 bool core_is_url(const char *text); /* ap_is_url */

@@ -94,13 +94,22 @@ bool core_is_handler(const char *name)
            leads_to(name, schemes, COUNT_OF(schemes));
 }
 
-/* Those of mod_cgi, mod_fcgid, mod_php, mod_wsgi, mod_perl, and of mod_proxy for what speaks no HTTP. */
+/* mod_negotiation's lists of variants; Debian's files name them whether there are any or not. */
+static bool is_map(const char *name)
+{
+    return strcasecmp(name, "type-map") == 0 || strcasecmp(name, "application/x-type-map") == 0;
+}
+
+/* Those of mod_cgi, mod_fcgid, mod_php, mod_wsgi, mod_perl, mod_negotiation, and of mod_proxy for what speaks no HTTP.
+ */
 bool core_is_program(const char *name)
 {
     static const char *const beginnings[] = { CGI_HANDLER, "fcgid-script", "fastcgi-script", "application/x-httpd-",
                                               "php",       "wsgi-script",  "mod_wsgi",       "perl-script" };
     static const char *const schemes[] = { "fcgi:", "scgi:", "uwsgi:" };
 
+    if (is_map(name))
+        return true;
     for (unsigned i = 0; i < COUNT_OF(beginnings); i++)
         if (strncasecmp(name, beginnings[i], strlen(beginnings[i])) == 0)
             return true;
@@ -110,10 +119,12 @@ bool core_is_program(const char *name)
 /* So that the rest of a file can be used whose programs somebody else runs. */
 void core_note_program(struct conf_cmd *cmd, const char *what)
 {
-    conf_note(cmd, LEVEL_WARN, LOG_CORE, 0,
-              "%s %s: files of it are answered with 500: Weir runs no scripts / "
-              "%s %s: 該当するファイルには 500 を返します: Weir はスクリプトを実行しません",
-              cmd->row->name, what, cmd->row->name, what);
+    bool map = is_map(what);
+
+    conf_note(cmd, map ? LEVEL_NOTICE : LEVEL_WARN, LOG_CORE, 0,
+              "%s %s: files of it are answered with 500: %s / %s %s: 該当するファイルには 500 を返します: %s",
+              cmd->row->name, what, map ? "Weir negotiates no contents" : "Weir runs no scripts", cmd->row->name, what,
+              map ? "Weir はコンテントネゴシエーションをしません" : "Weir はスクリプトを実行しません");
 }
 
 const char *core_set_handler(struct conf_cmd *cmd, void *settings, int argc, char **argv)

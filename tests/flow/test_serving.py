@@ -260,11 +260,15 @@ def test_nothing_but_files_is_opened(root):
             weir.wait_for_log("AH00038: Forbidden: .*/fifo doesn't point to a file or directory")
 
 
-def test_what_would_have_to_be_read_is_not_sent_instead(root):
+@pytest.mark.parametrize("line", ["AddHandler type-map var", "AddHandler Type-Map var", "AddType application/x-type-map .var",
+                                  "<Files *.var>\nSetHandler type-map\n</Files>", "<Files *.var>\nForceType application/x-type-map\n</Files>"])
+def test_what_would_have_to_be_read_is_not_sent_instead(root, line):
     write(root, "page.var", b"URI: page.en.html\n")
-    with Weir(SITE + "AddHandler type-map var\n", root=root) as weir:
+    with Weir("LogLevel notice\n" + SITE + line, root=root) as weir:
+        weir.wait_for_log("(?i)core:notice.* type-map: files of it are answered with 500: Weir negotiates no contents"
+                          if "x-type" not in line else "x-type-map: files of it are answered with 500: Weir negotiates no contents")
         assert weir.get("/page.var").status == 500
-        weir.wait_for_log("AH00523: handler \"type-map\" not found for: .*/page.var")
+        weir.wait_for_log("AH00523: handler \".*type-map\" not found for: .*/page.var")
 
 
 def test_a_script_is_neither_run_nor_shown(root):
