@@ -1,4 +1,5 @@
-/* The core's settings: defaults, merging and what is worked out once all is read. httpd's core.c and http_core.c. */
+/* The core's settings: defaults, merging and what is worked out once all is read; and how rows read a word of several
+ * and a number. httpd's core.c and http_core.c. */
 #include "htaccess.h"
 
 #include <limits.h>
