@@ -314,6 +314,16 @@ HANDSHAKE = ("Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version
              "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==")
 
 
+def silent(peer, request):
+    """A script that gives no answer."""
+    peer.settimeout(6)
+    try:
+        peer.recv(1)
+    except OSError:
+        pass
+    return False
+
+
 def accept_upgrade(peer, request):
     """The backend side of a handshake, then bytes are echoed until the client ends."""
     protocol = re.search(rb"(?im)^upgrade: *(.*?)\r$", request)

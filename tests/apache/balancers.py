@@ -5,21 +5,12 @@ import re
 import shutil
 import tempfile
 
-from apache import APACHE, Backend, Run, accept_upgrade, free_port, ok, second_server, wait_until
+from apache import APACHE, Backend, Run, accept_upgrade, free_port, ok, second_server, silent, wait_until
 
 MODULES = ("slotmem_shm", "proxy_balancer", "lbmethod_byrequests", "lbmethod_bytraffic", "lbmethod_bybusyness", "env", "authz_host", "headers", "rewrite")
 VARIABLES = ["BALANCER_NAME", "BALANCER_WORKER_NAME", "BALANCER_WORKER_ROUTE", "BALANCER_SESSION_STICKY", "BALANCER_SESSION_ROUTE",
              "BALANCER_ROUTE_CHANGED"]
 LOG = "CustomLog @DIR@/env.log \"%%V %%>s %s %%{session-sticky}n %%{session-route}n\"\n" % " ".join("[%%{%s}e]" % v for v in VARIABLES)
-
-
-def silent(peer, request):
-    peer.settimeout(6)
-    try:
-        peer.recv(1)
-    except OSError:
-        pass
-    return False
 
 
 def long_answer(peer, request):
