@@ -71,7 +71,8 @@ void tls_bio_resume(struct tls_stream *t)
 
 void tls_bio_keep_ticket(struct tls_stream *t)
 {
-    if (!out.n || !t->server || SSL_version(t->ssl) != TLS1_3_VERSION || buf_len(&t->unsent))
+    if (!out.n || !t->server || SSL_version(t->ssl) != TLS1_3_VERSION || buf_len(&t->unsent) ||
+        !SSL_has_pending(t->ssl))
         return;
     buf_add(&t->ticket, out.bytes, out.n);
     out.n = 0;

@@ -54,8 +54,8 @@ BOUNDS = {
     "request": (100, 22200, 6.7),
     "browser's request": (100, 32200, 6.7),
     "ruled request": (100, 75000, 6.7), # the browser's, through 40 RewriteRules, 20 conditions, 20 Header, 10 SetEnvIf lines
-    "full handshake": (40, 2920000, 25),
-    "resumed handshake": (40, 2750000, 24),
+    "full handshake": (40, 2920000, 27),
+    "resumed handshake": (40, 2750000, 26),
 }
 BROWSER = [
     ("User-Agent", "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"),

@@ -339,6 +339,42 @@ static void hello_byte_by_byte_still_finds_its_context(void **state)
     SSL_CTX_free(ctx);
 }
 
+/* Else at once: it carries the acknowledgement that the client's kernel may wait for. */
+static void ticket_leaves_with_the_answer_when_the_request_is_there(void **state)
+{
+    (void)state;
+    SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
+    for (int asks = 0; asks < 2; asks++) {
+        struct end s;
+        int fds[2];
+        char out[16];
+        unsigned long sends = tls_io_counts().sends;
+        make_pair(fds);
+        serve_on(&s, fds[0], (struct tls_accept){ .context = front });
+        struct puppet p = puppet(ctx, fds[1]);
+        SSL_set_connect_state(p.ssl);
+        assert_int_equal(SSL_do_handshake(p.ssl), -1);
+        say(&p, 0);
+        run_for(1);
+        hear(&p);
+        assert_int_equal(SSL_do_handshake(p.ssl), 1);
+        if (asks)
+            assert_int_equal(SSL_write(p.ssl, "why?", 4), 4);
+        say(&p, 0);
+        while (!s.up)
+            loop_run(l);
+        assert_int_equal(tls_io_counts().sends - sends, asks ? 1 : 2);
+        assert_int_equal(send_text(&s, "so."), 3);
+        assert_int_equal(tls_io_counts().sends - sends, asks ? 2 : 3);
+        hear(&p);
+        assert_int_equal(SSL_read(p.ssl, out, sizeof(out)), 3);
+        assert_true(SSL_SESSION_is_resumable(SSL_get_session(p.ssl)));
+        close_end(&s);
+        free_puppet(&p);
+    }
+    SSL_CTX_free(ctx);
+}
+
 static void half_a_ticket_holds_writing_up_for_a_while(void **state)
 {
     (void)state;
@@ -402,6 +438,7 @@ int main(void)
         STORY(silence_ends_by_time),
         STORY(missing_close_notify_is_a_fault_behind),
         STORY(hello_byte_by_byte_still_finds_its_context),
+        STORY(ticket_leaves_with_the_answer_when_the_request_is_there),
         STORY(half_a_ticket_holds_writing_up_for_a_while),
     };
     return cmocka_run_group_tests(stories, make_all, remove_all);

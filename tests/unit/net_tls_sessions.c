@@ -13,31 +13,6 @@ static void meet_again(struct tls_session_cache *kept, struct tls_context *clien
     close_both(&c, &s);
 }
 
-/* A packet less: a client waits for the answer, not for the ticket. */
-static void ticket_leaves_with_the_first_bytes_or_the_end(void **state)
-{
-    (void)state;
-    struct tls_session_cache *kept = tls_session_cache_new();
-    for (int i = 0; i < 2; i++) {
-        struct end c, s;
-        unsigned long sends = tls_io_counts().sends;
-        meet(&c, &s, (struct tls_connect){ .context = behind, .sessions = kept },
-             (struct tls_accept){ .context = front });
-        run_for(5);
-        assert_int_equal(tls_io_counts().sends - sends, 3); /* two hellos and the client's Finished */
-        assert_variable(&s, "SSL_SESSION_RESUMED", i ? "Resumed" : "Initial");
-        if (i)
-            assert_int_equal(send_text(&s, "x"), 1);
-        else
-            stream_shutdown(s.s);
-        run_for(5);
-        assert_int_equal(tls_io_counts().sends - sends, 4);
-        close_both(&c, &s);
-    }
-    meet_again(kept, behind, front, "Resumed");
-    tls_session_cache_free(kept);
-}
-
 static void tickets_outlive_a_reload_and_one_rotation(void **state)
 {
     (void)state;
@@ -124,7 +99,6 @@ static void session_of_an_unverified_client_is_none_elsewhere(void **state)
 int main(void)
 {
     const struct CMUnitTest stories[] = {
-        STORY(ticket_leaves_with_the_first_bytes_or_the_end),
         STORY(tickets_outlive_a_reload_and_one_rotation),
         STORY(older_protocol_resumes_too),
         STORY(key_files_share_tickets_between_machines),
