@@ -101,6 +101,15 @@ SINGLE = [
     ("no handshake, no fallback", at("proxy:ws://127.0.0.1:@A@", more="ProxyWebsocketFallbackToProxyHttp Off\n"), get("/app/x.do")),
     ("a worker of that name", at(TO) + '<Proxy "http://127.0.0.1:@A@" status=D>\n</Proxy>\n', get("/app/x.do")),
     ("a worker's section", at(TO) + '<Proxy "http://127.0.0.1:@A@">\nRequire all denied\nHeader set X section\n</Proxy>\n', get("/app/x.do")),
+    ("a worker's connection is kept", at(TO) + '<Proxy "http://127.0.0.1:@A@" enablereuse=on timeout=3>\n</Proxy>\n', get("/app/x.do")),
+    ("a worker's connection is not kept", at(TO) + '<Proxy "http://127.0.0.1:@A@/">\nProxySet disablereuse=on\n</Proxy>\n', get("/app/x.do")),
+    ("a worker of a ProxyPass elsewhere", "ProxyPass /else http://127.0.0.1:@A@ status=D\n" + at(TO), get("/app/x.do")),
+    ("a worker with a path", at(TO + "/deep") + '<Proxy "http://127.0.0.1:@A@/deep" status=D>\n</Proxy>\n', get("/app/x.do")),
+    ("a worker with another path", at(TO + "/deep") + '<Proxy "http://127.0.0.1:@A@/other" status=D>\n</Proxy>\n', get("/app/x.do")),
+    ("a socket's worker", at("proxy:unix:@SOCK@|http://h") + '<Proxy "unix:@SOCK@|http://h" enablereuse=on>\n</Proxy>\n', get("/app/x.do")),
+    ("a socket's worker, disabled", at("proxy:unix:@SOCK@|http://h") + '<Proxy "unix:@SOCK@|http://h" status=D>\n</Proxy>\n', get("/app/x.do")),
+    ("a worker of the same host for a socket", at("proxy:unix:@SOCK@|http://h") + '<Proxy "http://h" status=D>\n</Proxy>\n', get("/app/x.do")),
+    ("another socket's worker", at("proxy:unix:@SOCK@|http://h") + '<Proxy "unix:@SOCK@x|http://h">\nProxySet timeout=2\n</Proxy>\n', get("/app/x.do")),
     ("a ProxyPass comes first", "ProxyPass /app http://127.0.0.1:@B@/b\n" + at(TO), get("/app/x.do")),
     ("a ProxyPass that is none", "ProxyPass /app !\n" + at(TO), get("/app/x.do")),
     ("an Alias", "Alias /al %s/doc\n" % ROOT + at(TO, "Location /al"), get("/al/a.do")),
@@ -122,6 +131,12 @@ SINGLE = [
     (".htaccess, a file's text", ALLOWED, get("/hf/a.txt")),
     (".htaccess, not allowed", ALLOWED.replace("FileInfo", "Limit"), get("/ht/a.txt")),
     ("a rule behind it", at(TO, "Directory %s/app" % ROOT, "RewriteEngine On\nRewriteRule x\\.do /doc/a.do\n"), get("/app/x.do")),
+    ("an error's page", "ErrorDocument 404 /app/x.do\n" + at(TO), get("/other")),
+    ("an error's page, overridden", "ErrorDocument 404 /app/x.do\n" + at(TO, more="ProxyErrorOverride On\n"), get("/other")),
+    ("a rule that leads to it", at(TO, more="RewriteEngine On\n").replace("<Location", "RewriteEngine On\nRewriteRule ^/old /app/x.do?n [PT,QSA]\n<Location"),
+     get("/old?q")),
+    ("its index", at(TO, "Location /doc/index.html"), get("/doc/?q")),
+    ("a login", at(TO, more="AuthType Basic\nAuthName x\nAuthUserFile /nowhere\nRequire valid-user\n"), get("/app/x.do")),
     ("a fallback", at(TO, more="FallbackResource /doc/a.do\n"), get("/app/none")),
     ("a look ahead", DOCS + "RewriteEngine On\nRewriteCond %{LA-U:REQUEST_FILENAME} (.*)\nRewriteRule ^/app/x.do - [E=F:%1]\n"
      "RequestHeader set X-F %{F}e\n" + at(TO)[len(DOCS):], get("/app/x.do")),
@@ -132,7 +147,8 @@ SCRIPTS = {
     "cookie": b"HTTP/1.1 200 OK\r\nSet-Cookie: a=b; Path=/in/x\r\nContent-Length: 0\r\n\r\n",
     "missing": b"HTTP/1.1 404 Not Found\r\nContent-Type: text/plain\r\nContent-Length: 4\r\n\r\nmine",
 }
-MODULES = ["mime", "dir", "alias", "env", "status", "headers", "rewrite", "proxy_balancer", "slotmem_shm", "lbmethod_byrequests"]
+MODULES = ["auth_basic", "authn_core", "authn_file", "authz_user", "mime", "dir",
+           "alias", "env", "status", "headers", "rewrite", "proxy_balancer", "slotmem_shm", "lbmethod_byrequests"]
 FIELDS = ["Location", "Set-Cookie", "Content-Type", "Upgrade", "X", "Allow"]
 
 

@@ -58,6 +58,18 @@ def test_a_handler_that_names_a_websocket_tunnels_with_the_files_name_as_its_pat
         assert "/room?seat=1 101" in weir.wait_for_access("GET /room")
 
 
+def test_a_tunnel_by_an_encoded_path_asks_for_it_as_it_came(backend):
+    with Weir("ProxyPass /app ws://127.0.0.1:{backend}/n mapping=servlet\n<Location /app/secret>\nRequire all denied\n</Location>",
+              backend=backend) as weir:
+        client, peer = weir.tunnel(backend, "/app;session=1/a%2Fb;v=2?seat")
+        assert peer.seen.startswith(b"GET /n;session=1/a%2Fb;v=2?seat HTTP/1.1\r\n")
+        client.send(frame(TEXT, b"up", masked=True))
+        assert peer.read_frame()[1] == b"up"
+        client.close()
+        peer.close()
+        assert weir.connect().send(handshake("/app/x/..;/secret;x/y")).read_head().status == 403
+
+
 def test_a_backends_half_close_is_passed_on_and_the_client_may_still_talk(backend):
     with Weir(WS, backend=backend) as weir:
         client, peer = weir.tunnel(backend)
