@@ -3,6 +3,7 @@
 #include "tls.h"
 #include "tools.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -130,6 +131,18 @@ static const char *chosen_file(struct arena *a, const char *root, const char *na
     return path;
 }
 
+/* httpd's message names its one place, and would send people to a folder that they did not mean. */
+static void missing(const struct command *c, int error)
+{
+    char *here = realpath(".", NULL);
+
+    fprintf(stderr,
+            "%s: Could not open configuration file %s, neither below %s nor in %s: %s / "
+            "設定ファイルが見つかりません\n",
+            c->program, c->conf.file, c->conf.root, here ? here : ".", strerror(error));
+    exit(1);
+}
+
 static void settle(struct command *c)
 {
     struct conf_options *o = &c->conf;
@@ -144,8 +157,12 @@ static void settle(struct command *c)
     }
     /* With -C or -c the default file need not exist. */
     const char *path = conf_path(c->arena, o->root, o->file);
-    if (!named && (c->before.n || c->after.n) && path && access(path, F_OK) != 0)
-        o->file = NULL;
+    if (path && access(path, F_OK) != 0 && *o->file != '/') {
+        if (named)
+            missing(c, errno);
+        if (c->before.n || c->after.n)
+            o->file = NULL;
+    }
     o->defines = (const char **)c->defines.items;
     o->n_defines = c->defines.n;
     o->before = (const char **)c->before.items;

@@ -1,61 +1,73 @@
-/* A thread's free blocks: an arena's first one, a buffer to read into. They go round with each request, stay warm, and
- * cost no malloc. */
+/* What a thread keeps of its free blocks, and what becomes of them at its exit. */
 #include "blocks.h"
 
+#include <malloc.h>
 #include <pthread.h>
 #include <sanitizer/asan_interface.h>
 #include <stdlib.h>
 
-#define MOST 16
-
-struct block_cache {
-    void *block[MOST]; /* an array and no chain: the blocks are poisoned while they lie here */
-    unsigned n;
-    bool known; /* to the key, which empties it at thread exit */
-};
-
-static _Thread_local struct block_cache cache;
-static pthread_key_t cache_key;
-static pthread_once_t cache_once = PTHREAD_ONCE_INIT;
+static _Thread_local struct blocks plain = { .size = BLOCK_SIZE, .align = _Alignof(max_align_t), .most = BLOCKS_MOST };
+static _Thread_local struct blocks *all;
+static pthread_key_t key;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 static void on_thread_exit(void *arg)
 {
-    struct block_cache *c = arg;
+    struct blocks **first = arg;
 
-    while (c->n)
-        free(c->block[--c->n]);
-    c->known = false;
+    for (struct blocks *b = *first; b; b = b->next) {
+        while (b->n)
+            free(b->block[--b->n]);
+        b->known = false;
+    }
+    *first = NULL;
 }
 
 static void make_key(void)
 {
-    ASSERT(pthread_key_create(&cache_key, on_thread_exit) == 0);
+    ASSERT(pthread_key_create(&key, on_thread_exit) == 0);
 }
 
-static bool is_known(void)
+static bool is_known(struct blocks *b)
 {
-    if (cache.known)
+    if (b->known)
         return true;
-    pthread_once(&cache_once, make_key);
-    cache.known = pthread_setspecific(cache_key, &cache) == 0;
-    return cache.known;
+    pthread_once(&once, make_key);
+    if (pthread_setspecific(key, &all) != 0)
+        return false;
+    b->next = all;
+    all = b;
+    return b->known = true;
+}
+
+void *blocks_take(struct blocks *b, size_t n)
+{
+    void *block = b->n ? b->block[--b->n] : memalign(b->align, b->size);
+
+    if (block)
+        ASAN_UNPOISON_MEMORY_REGION(block, n);
+    return block;
+}
+
+void blocks_give(struct blocks *b, void *block)
+{
+    if (b->n == b->most || !is_known(b)) {
+        free(block);
+        return;
+    }
+    ASAN_POISON_MEMORY_REGION(block, b->size);
+    b->block[b->n++] = block;
 }
 
 void *block_take(void)
 {
-    void *block = cache.n ? cache.block[--cache.n] : malloc(BLOCK_SIZE);
+    void *block = blocks_take(&plain, BLOCK_SIZE);
 
     ASSERT(block != NULL);
-    ASAN_UNPOISON_MEMORY_REGION(block, BLOCK_SIZE);
     return block;
 }
 
 void block_give(void *block)
 {
-    if (cache.n == MOST || !is_known()) {
-        free(block);
-        return;
-    }
-    ASAN_POISON_MEMORY_REGION(block, BLOCK_SIZE);
-    cache.block[cache.n++] = block;
+    blocks_give(&plain, block);
 }

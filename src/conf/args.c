@@ -15,6 +15,37 @@ static const struct take {
     { ARGS_123, 1, 3, "one, two or three arguments" },
 };
 
+static bool ended(const char *rest)
+{
+    return rest[strspn(rest, " \t\n\v\f\r")] == '\0';
+}
+
+static bool take(const struct take *t, struct arena *a, const char *text, struct counted *out)
+{
+    while (out->n < t->max && (out->word[out->n] = conf_word(a, &text)))
+        out->n++;
+    bool good = out->n >= t->min && ended(text);
+    /* An empty word is as good as none to Apache, where one is required. */
+    for (int i = 0; good && i < t->min; i++)
+        good = *out->word[i] != '\0';
+    if (t->kind == ARGS_12 && out->n == 2 && !*out->word[1])
+        out->word[--out->n] = NULL;
+    return good && (t->kind != ARGS_13 || out->n != 2 || !*out->word[1]);
+}
+
+bool args_count(enum conf_args kind, struct arena *a, const char *text, struct counted *out)
+{
+    for (size_t i = 0; i < COUNT_OF(takes); i++) {
+        if (takes[i].kind != kind)
+            continue;
+        *out = (struct counted){ 0 };
+        if (!take(&takes[i], a, text, out))
+            out->fault = takes[i].takes;
+        return true;
+    }
+    return false;
+}
+
 static void *settings_for(const struct conf_cmd *cmd)
 {
     switch (cmd->row->slot.part) {
@@ -42,31 +73,6 @@ static const char *wrong(struct conf_cmd *cmd, const char *what)
 {
     const char *help = cmd->row->help;
     return conf_fault(cmd, "%s %s%s%s", cmd->row->name, what, help ? ", " : "", help ? help : "");
-}
-
-static bool ended(const char *rest)
-{
-    return rest[strspn(rest, " \t\n\v\f\r")] == '\0';
-}
-
-static const char *call_counted(struct conf_cmd *cmd, const struct take *t)
-{
-    const char *rest = cmd->node->args;
-    char *argv[4] = { NULL };
-    int argc = 0;
-    while (argc < t->max && (argv[argc] = conf_word(cmd->arena, &rest)))
-        argc++;
-    bool good = argc >= t->min && ended(rest);
-    /* An empty word is as good as none to Apache, where one is required. */
-    for (int i = 0; good && i < t->min; i++)
-        good = *argv[i] != '\0';
-    if (t->kind == ARGS_12 && argc == 2 && !*argv[1])
-        argv[--argc] = NULL;
-    if (t->kind == ARGS_13 && argc == 2 && *argv[1])
-        good = false;
-    if (!good)
-        return wrong(cmd, arena_concat(cmd->arena, "takes ", t->takes, NULL));
-    return call(cmd, argc, argv);
 }
 
 static const char *call_flag(struct conf_cmd *cmd)
@@ -138,9 +144,10 @@ static const char *call_section(struct conf_cmd *cmd)
 
 const char *args_invoke(struct conf_cmd *cmd)
 {
-    for (size_t i = 0; i < COUNT_OF(takes); i++)
-        if (takes[i].kind == cmd->row->args)
-            return call_counted(cmd, &takes[i]);
+    struct counted words;
+    if (args_count(cmd->row->args, cmd->arena, cmd->node->args, &words))
+        return words.fault ? wrong(cmd, arena_concat(cmd->arena, "takes ", words.fault, NULL))
+                           : call(cmd, words.n, words.word);
     char *none[] = { NULL };
     switch (cmd->row->args) {
     case ARGS_FLAG: return call_flag(cmd);

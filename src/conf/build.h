@@ -42,6 +42,13 @@ void site_inherit(struct arena *a, const struct module *const *modules, struct s
 
 /* ---- args.c -------------------------------------------------------------------------------------------------- */
 
+struct counted {
+    char *word[4]; /* NULL behind the last */
+    int n;
+    const char *fault; /* what the kind takes, when these are others; else NULL */
+};
+/* The words of a kind that says how many; false: this one does not. */
+bool args_count(enum conf_args kind, struct arena *a, const char *text, struct counted *out);
 const char *args_invoke(struct conf_cmd *cmd); /* splits the words of cmd->node as cmd->row wants them and calls it */
 
 /* ---- load.c, apply.c ------------------------------------------------------------------------------------------- */

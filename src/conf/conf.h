@@ -30,6 +30,7 @@ struct conf_node {
 
 struct module;
 struct snapshot_build;
+struct site;
 struct conf_notice;
 struct conf_options {     /* what the command line says */
     const char *file;     /* -f, absolute or relative to root */
@@ -57,6 +58,7 @@ struct conf_reading { /* state and by-products of reading */
     struct map *defines;   /* Define, -D; values "" or text */
     struct map *variables; /* those Defines that have a value: ${NAME} ignores case, <IfDefine> does not */
     struct map *macros;
+    unsigned regex_flags;                   /* RegexDefaultOptions as it stands, for patterns of lines */
     const struct conf_overrides *overrides; /* of a .htaccess; NULL: it is the configuration itself */
     bool asked_files;                       /* by <IfFile> */
     struct map *loaded;  /* identifiers named by LoadModule; NULL while no LoadModule line was seen */
@@ -193,8 +195,9 @@ struct module {
     /* For what the slots cannot merge; called after them. base and over are unmerged inputs, merged is the result. */
     void (*merge_site)(struct arena *a, void *merged, const void *base, const void *over);
     void (*merge_place)(struct arena *a, void *merged, const void *base, const void *over);
-    /* After all is read and merged: checks across lines, compiled tables. NULL or the fault. */
+    /* Once all is read and merged, then for each site, main's first: checks across lines, tables. NULL or the fault. */
     const char *(*finish)(struct snapshot_build *b);
+    const char *(*finish_site)(struct snapshot_build *b, struct site *s);
     bool in_whole_files;  /* who loads it loads all there is to be; other LoadModule lines may be part of a file */
     bool static_in_httpd; /* compiled into Debian's httpd: <IfModule> is true without LoadModule */
     int index;            /* set by the list of modules */
@@ -210,7 +213,6 @@ struct place {
     unsigned n;
 };
 
-struct site;
 struct section;
 struct snapshot;
 struct conf_cmd { /* what a row's function is given */

@@ -253,7 +253,7 @@ static const struct expr_node *parse_word(struct parser *p)
 static const struct expr_node *parse_match(struct parser *p, const struct expr_node *word)
 {
     struct expr_node *n = node(p, p->token == TOK_MATCH ? EXPR_MATCH : EXPR_NO_MATCH);
-    unsigned flags = REGEX_DEFAULT;
+    unsigned flags = p->flags >> 8 ^ REGEX_DEFAULT;
     const char *error;
 
     n->left = word;

@@ -279,34 +279,15 @@ bool language_allowed(struct reader *r, const struct word *w, bool *skip)
     return true;
 }
 
-static bool wrong(struct reader *r, const struct word *w, const char *takes)
-{
-    return reader_fault(r, "%s takes %s, %s", w->name, takes, w->help);
-}
-
 bool language_run(struct reader *r, const struct word *w, const char *args)
 {
-    static const struct {
-        enum conf_args kind;
-        int min, max;
-        const char *takes;
-    } takes[] = {
-        { ARGS_1, 1, 1, "one argument" },
-        { ARGS_2, 2, 2, "two arguments" },
-        { ARGS_12, 1, 2, "1-2 arguments" },
-        { ARGS_123, 1, 3, "one, two or three arguments" },
-    };
-    char *argv[3] = { arena_strdup(r->arena, args), NULL, NULL };
-    for (size_t i = 0; i < COUNT_OF(takes); i++) {
-        if (takes[i].kind != w->args)
-            continue;
-        int argc = 0;
-        while (argc < takes[i].max && (argv[argc] = conf_word(r->arena, &args)))
-            argc++;
-        if (argc < takes[i].min || *args || !*argv[0] || (takes[i].min == 2 && !*argv[1]))
-            return wrong(r, w, takes[i].takes);
-    }
-    return w->run(r, w, argv);
+    struct counted counted;
+    char *raw[] = { arena_strdup(r->arena, args), NULL };
+    if (!args_count(w->args, r->arena, args, &counted))
+        return w->run(r, w, raw);
+    if (counted.fault)
+        return reader_fault(r, "%s takes %s, %s", w->name, counted.fault, w->help);
+    return w->run(r, w, counted.word);
 }
 
 /* For -L and the manual: the words as rows; where they stand is not checked, they act wherever they are read. */

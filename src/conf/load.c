@@ -81,9 +81,8 @@ static void seal_site(struct site *s)
 
 static void seal_all(struct loading *l)
 {
-    seal_site(l->snapshot->main);
-    for (unsigned i = 0; i < l->snapshot->sites.n; i++)
-        seal_site(l->snapshot->sites.items[i]);
+    for (unsigned i = 0; i < snapshot_sites(l->snapshot); i++)
+        seal_site(snapshot_site(l->snapshot, i));
     for (unsigned i = 0; i < l->sections.n; i++) {
         struct section *s = l->sections.items[i];
         parts_seal(s->place.parts, s->place.n);
@@ -101,13 +100,21 @@ static void merge_all(struct loading *l)
     directories_sort(l->arena, &s->main->directories);
 }
 
+static const char *finish(struct snapshot_build *b, const struct module *m)
+{
+    const char *fault = m->finish ? m->finish(b) : NULL;
+    for (unsigned i = 0; m->finish_site && !fault && i < snapshot_sites(b->snapshot); i++)
+        fault = m->finish_site(b, snapshot_site(b->snapshot, i));
+    return fault;
+}
+
 static bool finish_all(struct loading *l)
 {
     struct snapshot *s = l->snapshot;
     struct conf_error *error = &l->reading->error;
     struct snapshot_build build = { s, l->arena, error, &l->reading->notices };
     for (unsigned i = 0; s->modules[i]; i++) {
-        const char *fault = s->modules[i]->finish ? s->modules[i]->finish(&build) : NULL;
+        const char *fault = finish(&build, s->modules[i]);
         if (!fault)
             continue;
         if (!error->text)

@@ -299,6 +299,7 @@ struct conf_node *conf_read(struct conf_reading *out)
     const struct conf_options *o = out->options;
     struct reader r;
     struct conf_node *root = begin(&r, out);
+    out->regex_flags = REGEX_DEFAULT;
     out->root = conf_path(out->arena, NULL, o->root ? o->root : ".");
     out->defines = arena_map(out->arena, MAP_EXACT);
     out->variables = arena_map(out->arena, MAP_NOCASE);

@@ -107,6 +107,16 @@ struct snapshot *conf_load(const struct conf_options *o, struct arena *error_are
 struct snapshot *snapshot_hold(struct snapshot *s);
 void snapshot_drop(struct snapshot *s);
 
+/* All sites by their id: the main server, then the virtual hosts. */
+static inline unsigned snapshot_sites(const struct snapshot *s)
+{
+    return s->sites.n + 1;
+}
+static inline struct site *snapshot_site(const struct snapshot *s, unsigned id)
+{
+    return id ? s->sites.items[id - 1] : s->main;
+}
+
 static inline void *site_part(const struct site *s, const struct module *m)
 {
     return s->parts[m->index].data;

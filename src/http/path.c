@@ -98,6 +98,8 @@ enum http_path_result http_normalize_path(struct arena *a, struct span raw, enum
         return HTTP_PATH_BAD;
     if (!decode_unreserved(path) || !remove_segments(path, merge))
         return HTTP_PATH_BAD;
+    if (slashes == HTTP_ENCODED)
+        return HTTP_PATH_OK;
     result = decode_rest(path, slashes);
     /* A decoded slash may have made new segments, as in "/.%2F/"; above the root is nothing then, not an error. */
     if (result == HTTP_PATH_OK && slashes == HTTP_SLASHES_ON)

@@ -155,7 +155,7 @@ static bool parse_request_line(struct reader *r, struct span line)
         return refuse(r, &malformed_line, nothing);
     if (!split_request_line(r) || !check_version(r))
         return false;
-    if (!r->limits->any_method && !http_registered_method(r->head->method))
+    if (!r->limits->any_method && !http_registered_method(r->head->method, r->limits->methods))
         return refuse(r, &unknown_method, r->head->method);
     return check_target(r);
 }

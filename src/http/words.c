@@ -84,10 +84,13 @@ static const char *const methods[] = {
     "UNCHECKOUT", "CHECKIN", "UPDATE", "LABEL", "REPORT",  "MKWORKSPACE", "MKACTIVITY", "BASELINE-CONTROL", "MERGE",
 };
 
-bool http_registered_method(struct span m)
+bool http_registered_method(struct span m, const struct vec *more)
 {
     for (size_t i = 0; i < COUNT_OF(methods); i++)
         if (span_eq(m, span_of(methods[i])))
+            return true;
+    for (unsigned i = 0; more && i < more->n; i++)
+        if (span_eq(m, span_of(more->items[i])))
             return true;
     return false;
 }

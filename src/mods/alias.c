@@ -11,7 +11,7 @@ static const char *compile(struct conf_cmd *cmd, struct alias *alias)
 {
     const char *error;
 
-    alias->regex = regex_compile(cmd->arena, alias->fake, REGEX_DEFAULT, &error);
+    alias->regex = regex_compile(cmd->arena, alias->fake, cmd->reading->regex_flags, &error);
     return alias->regex ? NULL : "Regular expression could not be compiled.";
 }
 

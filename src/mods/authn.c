@@ -38,20 +38,13 @@ static const char *set_name(struct conf_cmd *cmd, void *settings, int argc, char
     return parse(cmd, argv[0], &place->name);
 }
 
-static void finish_site(const struct snapshot_build *b, const struct site *site)
+static const char *finish_site(struct snapshot_build *b, struct site *site)
 {
     struct authn_site *s = site_part(site, &authn_core_module);
 
     s->basic_loaded = conf_module_present(b->snapshot->reading, "auth_basic_module");
     s->digest_loaded = conf_module_present(b->snapshot->reading, "auth_digest_module");
     s->ssl_loaded = conf_module_present(b->snapshot->reading, "ssl_module");
-}
-
-static const char *finish(struct snapshot_build *b)
-{
-    finish_site(b, b->snapshot->main);
-    for (unsigned i = 0; i < b->snapshot->sites.n; i++)
-        finish_site(b, b->snapshot->sites.items[i]);
     return NULL;
 }
 
@@ -188,5 +181,5 @@ struct module authn_core_module = {
     .directives = rows,
     .site_size = sizeof(struct authn_site),
     .place_size = sizeof(struct authn_place),
-    .finish = finish,
+    .finish_site = finish_site,
 };

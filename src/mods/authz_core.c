@@ -110,7 +110,7 @@ static const char *parse_expr(struct conf_cmd *cmd, struct authz_line *line)
     if (n && text[0] == '"' && text[n - 1] == '"')
         text = n > 1 ? arena_strndup(cmd->arena, text + 1, n - 2) : "";
     user_seen = false;
-    c->expr = expr_compile(cmd->arena, text, vars_restriction(cmd), note_user, &error);
+    c->expr = expr_compile(cmd->arena, text, vars_flags(cmd), note_user, &error);
     c->wants_user = user_seen;
     line->parsed = c;
     if (!c->expr)

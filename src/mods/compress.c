@@ -68,7 +68,7 @@ static bool accepts(struct span list, const char *coding)
 
 static bool is_accepted(struct request *r, const struct compress_rule *rule)
 {
-    struct span list = http_fields_join(r->arena, &r->head.fields, "Accept-Encoding");
+    struct span list = request_field(r, "Accept-Encoding");
 
     if (strcmp(rule->coding, "gzip") == 0 && request_env(r, "force-gzip"))
         return true;

@@ -1,4 +1,5 @@
-/* The core's settings: defaults, merging and what is worked out once all is read. httpd's core.c and http_core.c. */
+/* The core's settings: defaults, merging and what is worked out once all is read; and how rows read a word of several
+ * and a number. httpd's core.c and http_core.c. */
 #include "htaccess.h"
 
 #include <limits.h>
@@ -115,13 +116,14 @@ static void inherit_from_main(struct site *site, const struct core_site *main)
         own->document_root = main->document_root;
 }
 
-static void set_limits(struct core_site *core)
+static void set_limits(struct core_site *core, const struct vec *methods)
 {
     core->limits = (struct http_limits){ .line = (unsigned)core->limit_line,
                                          .fields = (unsigned)core->limit_fields,
                                          .field_size = (unsigned)core->limit_field_size,
                                          .unsafe = core->http_unsafe,
                                          .any_method = !core->methods_registered,
+                                         .methods = methods,
                                          .allow_09 = !core->no_http09 };
 }
 
@@ -129,25 +131,20 @@ static void set_limits(struct core_site *core)
 static const char *finish_site(struct snapshot_build *b, struct site *site)
 {
     struct core_place *place = place_part(&site->place, &core_module);
-    const char *fault = core_open_log(b, site);
+    const char *fault;
 
+    if (!site->main)
+        inherit_from_main(site, core_site_of(b->snapshot->main));
+    fault = core_open_log(b, site);
     place->levels = site->log.levels;
-    set_limits(site_part(site, &core_module));
+    set_limits(site_part(site, &core_module), &core_site_of(b->snapshot->main)->methods);
     return fault;
 }
 
 static const char *finish(struct snapshot_build *b)
 {
-    struct snapshot *s = b->snapshot;
-    const char *fault;
-
-    place_files(s);
-    fault = finish_site(b, s->main);
-    for (unsigned i = 0; !fault && i < s->sites.n; i++) {
-        inherit_from_main(s->sites.items[i], core_site_of(s->main));
-        fault = finish_site(b, s->sites.items[i]);
-    }
-    return fault;
+    place_files(b->snapshot);
+    return NULL;
 }
 
 struct module core_module = {
@@ -161,6 +158,7 @@ struct module core_module = {
     .merge_site = merge_site,
     .merge_place = merge_place,
     .finish = finish,
+    .finish_site = finish_site,
     .static_in_httpd = true,
 };
 

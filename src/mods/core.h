@@ -12,7 +12,7 @@ conf_set_fn core_set_listen;
 /* core_server.c: the process and its files */
 conf_set_fn core_set_server_root, core_set_runtime_dir, core_set_user, core_set_group, core_set_backlog,
     core_set_threads, core_set_shutdown_timeout, core_set_tokens, core_set_protocol, core_set_protocols,
-    core_note_name_virtual_host, core_set_error;
+    core_set_regex_options, core_note_name_virtual_host, core_set_error;
 
 /* core_site.c: names, time-outs and limits of a site */
 conf_set_fn core_set_server_name, core_set_server_alias, core_set_document_root, core_set_timeout,
@@ -56,8 +56,10 @@ conf_set_fn core_set_read_timeout;
 conf_set_fn core_virtual_host, core_location, core_location_match, core_directory, core_directory_match, core_files,
     core_files_match, core_proxy, core_proxy_match, core_if, core_else_if, core_else, core_limit, core_limit_except;
 
-/* methods.c: httpd's method numbers, as bits; names that <Limit> invents get bits of their own */
+/* methods.c: httpd's method numbers, as bits; names that lines invent get bits of their own */
 #define METHOD_INVALID 26
+#define METHOD_LAST    62
+conf_set_fn core_register_method;
 uint64_t core_method_bit(const struct core_site *main, struct span method);
 bool core_method_add(struct arena *a, struct core_site *main, const char *method); /* false: no bit is left */
 
@@ -67,8 +69,10 @@ struct core_word {
     int value;
 };
 bool core_find_word(const struct core_word *words, unsigned n, const char *text, int *value); /* case ignored */
+/* As SetHandler has it: in small letters, but for a socket's path. */
+const char *core_handler_name(struct arena *a, struct span text);
 bool core_is_handler(const char *name); /* one that SetHandler and AddHandler may name */
-bool core_is_program(const char *name); /* one that runs what it is for: taken, and answered with 500 */
+bool core_is_program(const char *name); /* one that runs or reads what it is for: taken, and answered with 500 */
 void core_note_program(struct conf_cmd *cmd, const char *what);
 bool core_is_status(int status);    /* one that httpd has a line for */
 bool core_is_url(const char *text); /* ap_is_url */

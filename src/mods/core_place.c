@@ -64,51 +64,86 @@ const char *core_set_error_document(struct conf_cmd *cmd, void *settings, int ar
     return NULL;
 }
 
-bool core_is_handler(const char *name)
+const char *core_handler_name(struct arena *a, struct span text)
 {
-    return strcmp(name, "none") == 0 || strcmp(name, "default-handler") == 0 || pages_of_handler(name);
+    char *name = arena_strndup(a, text.p ? text.p : "", text.n);
+
+    if (strncmp(name, "proxy:unix", 10) != 0)
+        for (char *p = name; *p; p++)
+            *p = (char)tolower((unsigned char)*p);
+    return name;
 }
 
-/* Those of mod_cgi, mod_fcgid, mod_php, mod_wsgi, mod_perl, and of mod_proxy for what speaks no HTTP. */
+/* What follows "proxy:" and a socket begins with one of these; n of them. */
+static bool leads_to(const char *name, const char *const *schemes, unsigned n)
+{
+    const char *bar = strncasecmp(name, "proxy:unix:", 11) == 0 ? strchr(name, '|') : NULL;
+    const char *url = bar ? bar + 1 : strncasecmp(name, "proxy:", 6) == 0 ? name + 6 : "";
+
+    for (unsigned i = 0; i < n; i++)
+        if (strncasecmp(url, schemes[i], strlen(schemes[i])) == 0)
+            return true;
+    return false;
+}
+
+bool core_is_handler(const char *name)
+{
+    static const char *const schemes[] = { "http:", "https:", "ws:", "wss:", "balancer:" };
+
+    return strcmp(name, "none") == 0 || strcmp(name, "default-handler") == 0 || pages_of_handler(name) ||
+           leads_to(name, schemes, COUNT_OF(schemes));
+}
+
+/* mod_negotiation's lists of variants; Debian's files name them whether there are any or not. */
+static bool is_map(const char *name)
+{
+    return strcasecmp(name, "type-map") == 0 || strcasecmp(name, "application/x-type-map") == 0;
+}
+
+/* Those of mod_cgi, mod_fcgid, mod_php, mod_wsgi, mod_perl, mod_negotiation, and of mod_proxy for what speaks no HTTP.
+ */
 bool core_is_program(const char *name)
 {
-    static const char *const beginnings[] = { CGI_HANDLER,   "fcgid-script", "fastcgi-script", "application/x-httpd-",
-                                              "php",         "wsgi-script",  "mod_wsgi",       "perl-script",
-                                              "proxy:fcgi:", "proxy:scgi:",  "proxy:uwsgi:" };
-    static const char *const schemes[] = { "fcgi:", "scgi:", "uwsgi:" }; /* of proxy:unix:SOCKET|SCHEME: */
-    const char *bar = strncasecmp(name, "proxy:unix:", 11) == 0 ? strchr(name, '|') : NULL;
+    static const char *const beginnings[] = { CGI_HANDLER, "fcgid-script", "fastcgi-script", "application/x-httpd-",
+                                              "php",       "wsgi-script",  "mod_wsgi",       "perl-script" };
+    static const char *const schemes[] = { "fcgi:", "scgi:", "uwsgi:" };
 
+    if (is_map(name))
+        return true;
     for (unsigned i = 0; i < COUNT_OF(beginnings); i++)
         if (strncasecmp(name, beginnings[i], strlen(beginnings[i])) == 0)
             return true;
-    for (unsigned i = 0; bar && i < COUNT_OF(schemes); i++)
-        if (strncasecmp(bar + 1, schemes[i], strlen(schemes[i])) == 0)
-            return true;
-    return false;
+    return leads_to(name, schemes, COUNT_OF(schemes));
 }
 
 /* So that the rest of a file can be used whose programs somebody else runs. */
 void core_note_program(struct conf_cmd *cmd, const char *what)
 {
-    conf_note(cmd, LEVEL_WARN, LOG_CORE, 0,
-              "%s %s: files of it are answered with 500: Weir runs no scripts / "
-              "%s %s: 該当するファイルには 500 を返します: Weir はスクリプトを実行しません",
-              cmd->row->name, what, cmd->row->name, what);
+    bool map = is_map(what);
+
+    conf_note(cmd, map ? LEVEL_NOTICE : LEVEL_WARN, LOG_CORE, 0,
+              "%s %s: files of it are answered with 500: %s / %s %s: 該当するファイルには 500 を返します: %s",
+              cmd->row->name, what, map ? "Weir negotiates no contents" : "Weir runs no scripts", cmd->row->name, what,
+              map ? "Weir はコンテントネゴシエーションをしません" : "Weir はスクリプトを実行しません");
 }
 
 const char *core_set_handler(struct conf_cmd *cmd, void *settings, int argc, char **argv)
 {
     struct core_place *place = settings;
-    char *name = arena_strdup(cmd->arena, argv[0]);
+    struct core_handler *handler = arena_alloc(cmd->arena, sizeof(*handler));
+    const char *fault = NULL;
 
     (void)argc;
-    for (char *p = name; *p; p++)
-        *p = (char)tolower((unsigned char)*p);
-    if (core_is_program(name))
+    handler->text = vars_compile(cmd, argv[0], EXPR_STRING, &fault);
+    if (!handler->text)
+        return conf_fault(cmd, "Can't parse expression : %s", fault);
+    if (core_is_program(argv[0]))
         core_note_program(cmd, argv[0]);
-    else if (!core_is_handler(name))
+    if (!strpbrk(argv[0], "%$\\"))
+        handler->name = core_handler_name(cmd->arena, span_of(argv[0]));
+    if (handler->name && !core_is_handler(handler->name) && !core_is_program(handler->name))
         return names_refuse(cmd);
-    place->handler = name;
+    place->handler = handler;
     return NULL;
 }
 

@@ -41,6 +41,10 @@ const struct directive core_directives[] = {
       "Controls which protocols are allowed" },
     { "NameVirtualHost", IN_SITES, ARGS_1, core_note_name_virtual_host, NO_SLOT,
       "A numeric IP address:port, or the name of a host" },
+    { "RegisterHttpMethod", IN_GLOBAL, ARGS_ITERATE, core_register_method, SITE_PART,
+      "Registers non-standard HTTP methods" },
+    { "RegexDefaultOptions", IN_GLOBAL, ARGS_RAW, core_set_regex_options, NO_SLOT,
+      "default options for regexes (prefixed by '+' to add, '-' to del)" },
     { "Error", OR_ALL, ARGS_RAW, core_set_error, NO_SLOT, "Generate error message from within configuration" },
     GONE("Port", "Port was replaced with Listen in Apache 2.0"),
     /* sites */
@@ -239,9 +243,5 @@ const struct directive core_directives[] = {
     /* Refused. */
     REFUSED("SetInputFilter", OR_FILEINFO, WHY_NO_INPUT),
     REFUSED("ChrootDir", IN_SITES, WHY_GUARDS),
-    REFUSED("RegexDefaultOptions", IN_SITES,
-            "patterns keep their defaults in this version / この版では既定値のままです"),
-    REFUSED("RegisterHttpMethod", IN_SITES,
-            "this version knows the registered methods only / この版は登録済みのメソッドだけを扱います"),
     { 0 },
 };

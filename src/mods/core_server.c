@@ -155,3 +155,25 @@ const char *core_set_error(struct conf_cmd *cmd, void *settings, int argc, char 
         return arena_strndup(cmd->arena, text + 1, n - 2);
     return text;
 }
+
+/* For the patterns of the lines that follow, those of .htaccess files too. */
+const char *core_set_regex_options(struct conf_cmd *cmd, void *settings, int argc, char **argv)
+{
+    static const struct core_word words[] = { { "ICASE", REGEX_NOCASE },
+                                              { "DOTALL", REGEX_DOTALL },
+                                              { "DOLLAR_ENDONLY", REGEX_DOLLAR_ENDONLY } };
+    unsigned *flags = &cmd->reading->regex_flags;
+    const char *rest = argv[0];
+    char *word;
+
+    (void)settings, (void)argc;
+    while ((word = conf_word(cmd->arena, &rest))) {
+        bool none = strcasecmp(word, "none") == 0;
+        char sign = *word == '+' || *word == '-' ? *word++ : '\0';
+        int flag = 0;
+        if (!none && !core_find_word(words, COUNT_OF(words), word, &flag))
+            return conf_fault(cmd, "%s: option '%s' unknown", cmd->row->name, word);
+        *flags = sign == '+' ? *flags | (unsigned)flag : sign == '-' ? *flags & ~(unsigned)flag : (unsigned)flag;
+    }
+    return NULL;
+}

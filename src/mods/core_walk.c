@@ -156,6 +156,7 @@ static void walk_target(struct request *r, struct walk *w)
 
         walk_directories(r, w);
         directories = w->n;
+        r->within = directories != 0;
         walk_files(r, w, span_of(r->filename));
         r->named = w->n != directories;
     }
@@ -217,7 +218,7 @@ int core_walk(struct request *r, struct place_memo *memo, enum walk_stage stage)
 
     walk_begin(&w);
     CHECK_MAGIC(r, REQUEST_MAGIC);
-    r->named = false;
+    r->named = r->within = false;
     if (stage == WALK_FINAL)
         walk_target(r, &w);
     before = w.n;

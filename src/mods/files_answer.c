@@ -38,7 +38,7 @@ static int check_request(struct request *r)
         REQUEST_LOG(r, LOG_CORE, LEVEL_INFO, 130, "File does not exist: %s", whole_name(r));
         return 404;
     }
-    if (handler && (strcmp(handler, "type-map") == 0 || core_is_program(handler))) {
+    if (handler && (core_is_program(handler) || strncmp(handler, "proxy:", 6) == 0)) {
         /* it would have to be read or run, not sent */
         REQUEST_LOG(r, LOG_CORE, LEVEL_WARN, 523, "handler \"%s\" not found for: %s", handler, r->filename);
         return 500;

@@ -57,7 +57,7 @@ static const char *compile(struct conf_cmd *cmd, const char *pattern, const stru
 {
     const char *error = NULL;
 
-    *regex = regex_compile(cmd->arena, pattern, REGEX_DEFAULT, &error);
+    *regex = regex_compile(cmd->arena, pattern, cmd->reading->regex_flags, &error);
     return *regex ? NULL : error;
 }
 
@@ -255,17 +255,14 @@ static void merge(struct pass *p, const struct rule *rule)
         http_fields_merge(p->r->arena, p->fields, rule->name, value);
 }
 
-/* httpd has joined a client's lines of one name when it read them. */
 static void echo(struct pass *p, const struct rule *rule)
 {
-    const struct http_fields *sent = &p->r->head.fields;
-
-    HTTP_EACH_FIELD(f, sent)
+    HTTP_EACH_FIELD(f, &p->r->head.fields)
     {
-        const char *name = arena_span(p->r->arena, f->name);
+        struct span line = request_field_at(p->r, f);
 
-        if (http_fields_find(sent, name) == f && regex_search(rule->regex, f->name, NULL) == REGEX_YES)
-            http_fields_add(p->r->arena, &p->r->out, f->name, http_fields_join(p->r->arena, sent, name));
+        if (line.p && regex_search(rule->regex, f->name, NULL) == REGEX_YES)
+            http_fields_add(p->r->arena, &p->r->out, f->name, line);
     }
 }
 

@@ -55,7 +55,8 @@ static int cannot_check(const struct search *s, int error)
 
 static int not_regular(const struct search *s)
 {
-    REQUEST_LOG(s->r, LOG_CORE, LEVEL_ERROR, 554, "Access to file %s denied by server: not a regular file", s->path);
+    LOG_AT(&s->r->snapshot->main->log, LOG_CORE, LEVEL_ERROR, 554, 0, NULL,
+           "Access to file %s denied by server: not a regular file", s->path);
     return cannot_check(s, EBADF);
 }
 

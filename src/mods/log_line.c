@@ -307,7 +307,7 @@ static void put_first_byte(struct line *l)
 
 static void put_request_header(struct line *l, const char *name)
 {
-    put_value(l, http_fields_join(l->r->arena, &l->r->head.fields, name));
+    put_value(l, request_field(l->r, name));
 }
 
 /* httpd lays err_headers_out before headers_out when it sends a head. */
@@ -354,7 +354,7 @@ static bool next_piece(struct span *rest, char stop, struct span *piece)
 
 static void put_cookie(struct line *l, const char *name)
 {
-    struct span all = http_fields_join(l->r->arena, &l->r->head.fields, "Cookie"), pair, key;
+    struct span all = request_field(l->r, "Cookie"), pair, key;
 
     while (next_piece(&all, ';', &pair)) {
         if (!next_piece(&pair, '=', &key) || !pair.n || !span_ieq_str(span_trim(key), name))

@@ -208,7 +208,7 @@ static const char *open_log(struct snapshot_build *b, struct log_site *site, con
     return open_sink(b, o);
 }
 
-static const char *open_site(struct snapshot_build *b, const struct site *s)
+static const char *finish_site(struct snapshot_build *b, struct site *s)
 {
     struct log_site *site = site_part(s, &log_config_module);
     const char *fault = NULL;
@@ -225,23 +225,13 @@ static const char *open_site(struct snapshot_build *b, const struct site *s)
     return fault;
 }
 
-static const char *finish(struct snapshot_build *b)
-{
-    const struct snapshot *s = b->snapshot;
-    const char *fault = open_site(b, s->main);
-
-    for (unsigned i = 0; !fault && i < s->sites.n; i++)
-        fault = open_site(b, s->sites.items[i]);
-    return fault;
-}
-
 struct module log_config_module = {
     .name = "log_config_module",
     .source = "mod_log_config.c",
     .directives = directives,
     .site_size = sizeof(struct log_site),
     .merge_site = merge_site,
-    .finish = finish,
+    .finish_site = finish_site,
 };
 
 static void add_paths(struct arena *a, const struct site *s, struct vec *paths)
@@ -254,9 +244,8 @@ static void add_paths(struct arena *a, const struct site *s, struct vec *paths)
 
 void logs_each_path(const struct snapshot *s, struct arena *a, struct vec *paths)
 {
-    add_paths(a, s->main, paths);
-    for (unsigned i = 0; i < s->sites.n; i++)
-        add_paths(a, s->sites.items[i], paths);
+    for (unsigned i = 0; i < snapshot_sites(s); i++)
+        add_paths(a, snapshot_site(s, i), paths);
 }
 
 /* ---- lines --------------------------------------------------------------------------------------------------------

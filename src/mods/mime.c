@@ -106,14 +106,26 @@ void mime_find(struct request *r)
         r->content_language = place->default_language;
 }
 
-void core_override_type(struct request *r)
+static const char *name_of(const struct request *r, const struct core_handler *handler, const char **fault)
+{
+    if (!handler || handler->name)
+        return handler ? handler->name : "none";
+    struct span text = vars_text(r, handler->text, fault);
+    return *fault ? "none" : core_handler_name(r->arena, text);
+}
+
+int core_override_type(struct request *r)
 {
     const struct core_place *place = core_place_of(r->place);
+    const char *fault = NULL, *name = name_of(r, place->handler, &fault);
 
     if (place->force_type && strcasecmp(place->force_type, "none") != 0)
         r->content_type = place->force_type;
-    if (place->handler && strcmp(place->handler, "none") != 0)
-        r->handler = place->handler;
+    if (strcmp(name, "none") != 0)
+        r->handler = name;
+    if (fault)
+        REQUEST_LOG(r, LOG_CORE, LEVEL_ERROR, 3154, "Can't evaluate handler expression: %s", fault);
+    return fault ? 500 : 0;
 }
 
 /* ---- on the way out ---- */

@@ -109,7 +109,7 @@ static const char *add_handler(struct conf_cmd *cmd, void *settings, int argc, c
     (void)settings, (void)argc;
     if (core_is_program(name))
         core_note_program(cmd, argv[0]);
-    else if (!core_is_handler(name) && strcmp(name, "type-map") != 0)
+    else if (!core_is_handler(name))
         return names_refuse(cmd);
     return add(cmd, MIME_HANDLER, argv[0], argv[1]);
 }

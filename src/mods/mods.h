@@ -32,10 +32,10 @@ void rewrite_start(const struct snapshot *s); /* the programs of RewriteMap */
 
 /* ---- mime.c: what a file is ---- */
 
-void mime_find(struct request *r);          /* type_checker: r->content_…, r->handler */
-void core_override_type(struct request *r); /* the first of the fixups: ForceType, SetHandler */
-void mime_answer(struct request *r);        /* the first edit of r->out: type, encoding, language */
-void mime_charset(struct request *r);       /* the last: AddDefaultCharset */
+void mime_find(struct request *r);         /* type_checker: r->content_…, r->handler */
+int core_override_type(struct request *r); /* the first of the fixups: ForceType, SetHandler; 0 or 500 */
+void mime_answer(struct request *r);       /* the first edit of r->out: type, encoding, language */
+void mime_charset(struct request *r);      /* the last: AddDefaultCharset */
 
 /* ---- dir.c: DirectoryIndex, DirectorySlash, FallbackResource ---- */
 
@@ -153,7 +153,7 @@ vars_fn *vars_find(const char *name);
 vars_fn *vars_find_function(const char *name);
 /* An expression of a line: EXPR_… flags; NULL and *fault (ap_expr_parse_cmd). */
 const struct expr *vars_compile(struct conf_cmd *cmd, const char *text, unsigned flags, const char **fault);
-unsigned vars_restriction(const struct conf_cmd *cmd); /* EXPR_RESTRICTED in a .htaccess: no files are read */
+unsigned vars_flags(const struct conf_cmd *cmd); /* what its place in the file says: EXPR_RESTRICTED, EXPR_PATTERNS */
 /* 1, 0, or -1 and *fault, which is in the log then. A condition's fields of the request go into the answer's Vary. m:
  * the captures of its last match; may be NULL. */
 int vars_holds(const struct request *r, const struct expr *e, struct regex_match *m, const char **fault); /* no Vary */

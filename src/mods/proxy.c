@@ -185,7 +185,7 @@ static void merge_place(struct arena *a, void *merged, const void *base, const v
     append(a, &m->override_codes, &b->override_codes, &o->override_codes);
 }
 
-static const char *finish_site(struct snapshot_build *b, const struct site *site)
+static const char *finish_site(struct snapshot_build *b, struct site *site)
 {
     struct proxy_site *s = site_part(site, &proxy_module);
     s->http_loaded = conf_module_present(b->snapshot->reading, "proxy_http_module");
@@ -195,14 +195,6 @@ static const char *finish_site(struct snapshot_build *b, const struct site *site
     for (unsigned i = 0; i < s->workers.n; i++)
         proxy_worker_finish(b, s->workers.items[i]);
     return proxy_balancers_finish(b, site);
-}
-
-static const char *finish(struct snapshot_build *b)
-{
-    const char *fault = finish_site(b, b->snapshot->main);
-    for (unsigned i = 0; !fault && i < b->snapshot->sites.n; i++)
-        fault = finish_site(b, b->snapshot->sites.items[i]);
-    return fault;
 }
 
 static void tunnel_defaults(void *place)
@@ -316,7 +308,7 @@ struct module proxy_module = {
     .place_defaults = place_defaults,
     .merge_site = merge_site,
     .merge_place = merge_place,
-    .finish = finish,
+    .finish_site = finish_site,
 };
 struct module proxy_http_module = { .name = "proxy_http_module", .source = "mod_proxy_http.c" };
 struct module proxy_wstunnel_module = {

@@ -5,7 +5,7 @@
 #include "mods.h"
 #include "proxying.h"
 
-enum { ALIAS_NOCANON = 1, ALIAS_INTERPOLATE = 2 };
+enum { ALIAS_NOCANON = 1, ALIAS_INTERPOLATE = 2, ALIAS_ENCODED = 4, ALIAS_SERVLET = 8 };
 
 struct proxy_alias {     /* one ProxyPass */
     const char *fake;    /* path prefix, or the pattern's text */
@@ -72,6 +72,11 @@ const char *proxy_interpolate(const struct request *r, const char *text);
 void proxy_accept(struct request *r, const char *url, bool raw);
 /* How much of the path the alias takes, runs of "/" being one; 0: no match. */
 size_t proxy_alias_match(const char *uri, const char *alias);
+
+/* ---- proxy_servlet.c ---------------------------------------------------------------------------- */
+
+/* As proxy_alias_match, of the path as a servlet container sees it, which becomes *uri. */
+size_t proxy_servlet_match(struct arena *a, const char **uri, const char *alias);
 
 /* ---- proxy_prepare.c ---------------------------------------------------------------------------- */
 

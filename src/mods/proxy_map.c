@@ -43,19 +43,22 @@ enum verdict { GO_ON, DECIDED };
 struct attempt { /* one ProxyPass tried on one request */
     struct request *r;
     const char *fake, *real;
-    bool nocanon;
-    const char *found; /* URL, or "!" */
+    bool nocanon, servlet;
+    const char *servlet_uri; /* the path, when it was taken so */
+    const char *found;       /* URL, or "!" */
     int status;
 };
 
 static void try_prefix(struct attempt *t)
 {
     struct request *r = t->r;
-    size_t n = proxy_alias_match(r->uri, t->fake);
-    const char *path = r->uri;
+    const char *path = r->uri, *servlet_uri = r->uri;
+    size_t n = t->servlet ? proxy_servlet_match(r->arena, &servlet_uri, t->fake) : proxy_alias_match(r->uri, t->fake);
 
     if (!n)
         return;
+    t->nocanon = t->nocanon && !t->servlet;
+    t->servlet_uri = t->servlet ? servlet_uri : NULL;
     if (t->nocanon) {
         path = arena_span(r->arena, r->unparsed_uri);
         t->nocanon = proxy_alias_match(path, t->fake) == n;
@@ -97,7 +100,19 @@ static bool is_websocket_url(const char *url)
     return strncasecmp(url, "ws:", 3) == 0 || strncasecmp(url, "wss:", 4) == 0;
 }
 
-/* fix_uds_filename: "unix:/path|http://host/x". */
+/* A URL to a socket needs no host: "http:/path", "http:///path". */
+static const char *with_host(struct arena *a, const char *url)
+{
+    size_t scheme = strcspn(url, ":") + 1;
+    size_t slashes = strspn(url + scheme, "/");
+    const char *path = url + scheme + (slashes > 2 ? 2 : 0);
+
+    if (slashes == 0 || slashes == 2)
+        return url;
+    return arena_concat(a, arena_strndup(a, url, scheme), "//localhost", path, NULL);
+}
+
+/* fixup_uds_filename: "unix:/path|http://host/x". */
 static const char *take_socket(struct request *r, const char *url)
 {
     const struct core_site *main = core_site_of(r->snapshot->main);
@@ -107,7 +122,7 @@ static const char *take_socket(struct request *r, const char *url)
         return url;
     path = arena_strndup(r->arena, path, strcspn(path, "|"));
     r->proxy->unix_path = conf_path(r->arena, main->runtime_dir ? main->runtime_dir : main->server_root, path);
-    return r->proxy->unix_path ? rest : url;
+    return r->proxy->unix_path ? with_host(r->arena, rest) : url;
 }
 
 void proxy_accept(struct request *r, const char *url, bool raw)
@@ -123,6 +138,8 @@ static enum verdict try_alias(struct request *r, const struct proxy_alias *alias
     bool vars = proxy_place_of(r->place)->interpolate && (alias->flags & ALIAS_INTERPOLATE);
     bool wanted_raw = (alias->flags & ALIAS_NOCANON) != 0;
     struct attempt t = { .r = r, .fake = alias->fake, .real = alias->real, .nocanon = wanted_raw };
+
+    t.servlet = (alias->flags & ALIAS_SERVLET) != 0;
 
     if (vars) {
         t.fake = proxy_interpolate(r, t.fake);
@@ -144,31 +161,47 @@ static enum verdict try_alias(struct request *r, const struct proxy_alias *alias
                     r->uri);
         return DECIDED;
     }
-    if (wanted_raw && !t.nocanon)
+    if (wanted_raw && !t.nocanon && !t.servlet_uri)
         REQUEST_LOG(r, LOG_PROXY, LEVEL_WARN, 1136, "Unescaped URL path matched ProxyPass; ignoring unsafe nocanon");
     /* mod_proxy_wstunnel leaves what is no handshake to the next ProxyPass. */
     if (proxy_tunnel_alone(r) && is_websocket_url(t.found) && !http_fields_find(&r->head.fields, "Upgrade"))
         return GO_ON;
     proxy_accept(r, t.found, t.nocanon);
+    r->proxy->encoded = (alias->flags & ALIAS_ENCODED) != 0;
     r->proxy->origin = alias->origin;
     r->proxy->origin_length = alias->origin_length;
-    REQUEST_LOG(r, LOG_PROXY, LEVEL_TRACE1, 3464, "URI path '%s' matches proxy handler 'proxy:%s'", r->uri, t.found);
+    if (t.servlet_uri)
+        REQUEST_LOG(r, LOG_PROXY, LEVEL_TRACE1, 10248, "Servlet path '%s' (%s) matches proxy handler 'proxy:%s'",
+                    r->uri, t.servlet_uri, t.found);
+    else
+        REQUEST_LOG(r, LOG_PROXY, LEVEL_TRACE1, 3464, "URI path '%s' matches proxy handler 'proxy:%s'", r->uri,
+                    t.found);
+    r->uri = t.servlet_uri ? t.servlet_uri : r->uri;
     return DECIDED;
 }
 
-int proxy_translate(struct request *r)
+static int try_all(struct request *r, bool encoded)
 {
     const struct proxy_place *place = proxy_place_of(r->place);
     const struct vec *aliases = &proxy_site_of(r->site)->aliases;
+    const struct proxy_alias *alias = place->alias;
     int status = 0;
 
     r->proxy = NULL;
     if (!r->uri || r->uri[0] != '/' || request_env(r, "no-proxy"))
         return 0;
-    if (place->alias && try_alias(r, place->alias, &status) == DECIDED)
-        return status;
-    for (unsigned i = 0; i < aliases->n; i++)
-        if (try_alias(r, aliases->items[i], &status) == DECIDED)
+    for (unsigned i = 0; i <= aliases->n; alias = i < aliases->n ? aliases->items[i] : NULL, i++)
+        if (alias && !(alias->flags & ALIAS_ENCODED) == !encoded && try_alias(r, alias, &status) == DECIDED)
             return status;
     return 0;
+}
+
+int proxy_translate(struct request *r)
+{
+    return try_all(r, false);
+}
+
+int proxy_translate_encoded(struct request *r)
+{
+    return try_all(r, true);
 }

@@ -18,13 +18,19 @@ static const char *location_of(const struct conf_cmd *cmd)
     return cmd->section ? cmd->section->pattern : NULL;
 }
 
-static const char *take_mapping(struct conf_cmd *cmd, const char *how)
+static const char *take_mapping(struct conf_cmd *cmd, struct pass *pass, const char *how)
 {
-    if (strcasecmp(how, "encoded") != 0 && strcasecmp(how, "servlet") != 0)
+    struct proxy_site *site = site_part(cmd->site, &proxy_module);
+
+    if (strcasecmp(how, "servlet") == 0)
+        pass->flags |= ALIAS_ENCODED | ALIAS_SERVLET;
+    else if (strcasecmp(how, "encoded") == 0)
+        pass->flags |= ALIAS_ENCODED;
+    else
         return "unknown mapping";
-    return conf_fault(
-        cmd, "ProxyPass mapping=%s is not part of this version of Weir / mapping=%s はこの版の Weir にはまだありません",
-        how, how);
+    site->maps_encoded = 1;
+    conf_touch(cmd, site, &site->maps_encoded);
+    return NULL;
 }
 
 static const char *take_word(struct conf_cmd *cmd, struct pass *pass, char *word)
@@ -49,7 +55,7 @@ static const char *take_word(struct conf_cmd *cmd, struct pass *pass, char *word
         return "Invalid ProxyPass|ProxyPassMatch parameter. Parameter must be in the form 'key=value'.";
     *value++ = '\0';
     if (strcasecmp(word, "mapping") == 0)
-        return take_mapping(cmd, value);
+        return take_mapping(cmd, pass, value);
     proxy_keep_param(cmd, &pass->params, word, value);
     return NULL;
 }
@@ -112,7 +118,7 @@ static const char *add_alias(struct conf_cmd *cmd, struct pass *pass, const char
     if (location_of(cmd) && has_wildcard(pass->fake))
         pass->match = true;
     if (pass->match) {
-        alias->regex = regex_compile(cmd->arena, pass->fake, REGEX_DEFAULT, &error);
+        alias->regex = regex_compile(cmd->arena, pass->fake, cmd->reading->regex_flags, &error);
         if (!alias->regex)
             return "Regular expression could not be compiled.";
     }

@@ -53,6 +53,7 @@ static int count_hops(struct request *r)
     if (!is_method(r, "TRACE") && !is_method(r, "OPTIONS"))
         return proxy_error(r, 400, "Max-Forwards has reached zero - proxy loop?");
     r->proxy = NULL;
+    r->allow = core_site_of(r->site)->trace == TRACE_OFF ? "" : "TRACE"; /* all that a proxy takes for itself */
     return 0;
 }
 
@@ -272,9 +273,29 @@ static int begin_handler(struct request *r)
     return status ? status : choose_tls(r);
 }
 
+/* SetHandler "proxy:URL": what the path was mapped to follows the URL. One that no protocol takes stays a file's, and
+ * is told there. */
+static int take_handler(struct request *r)
+{
+    const char *handler = r->handler, *url;
+    int status;
+
+    if (!handler || strncmp(handler, "proxy:", 6) != 0 || !r->filename)
+        return 0;
+    url = arena_concat(r->arena, handler + 6, r->filename, NULL);
+    proxy_accept(r, url, false);
+    r->handler = handler;
+    status = proxy_canonicalise(r);
+    if (!status && (r->proxy->balancer_path || is_handled(r)))
+        r->filename = NULL;
+    else
+        r->proxy = NULL;
+    return status;
+}
+
 int proxy_prepare(struct request *r)
 {
-    int status = r->proxy ? proxy_canonicalise(r) : 0;
+    int status = r->proxy ? proxy_canonicalise(r) : take_handler(r);
 
     if (!status && r->proxy)
         status = count_hops(r);

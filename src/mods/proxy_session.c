@@ -42,7 +42,7 @@ static const char *find_value(const struct request *r, const struct proxy_balanc
 
     *name = b->parameter;
     if (!value) {
-        struct span cookies = http_fields_join(r->arena, &r->head.fields, "Cookie");
+        struct span cookies = request_field(r, "Cookie");
         *name = b->cookie;
         value = cookies.p ? proxy_session_in_cookie(r->arena, arena_span(r->arena, cookies), b->cookie) : NULL;
         if (value)

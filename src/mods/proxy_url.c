@@ -84,17 +84,20 @@ static int forbid(struct request *r, const char *what)
  * as "%252F", which is what people write nocanon against. <Proxy> does so when a line of the core stands in it. */
 static bool keeps_slash(const struct request *r)
 {
-    return core_site_of(r->site)->encoded_slashes == HTTP_SLASHES_NODECODE && !r->located && !r->conditional &&
-           core_place_of(r->place) == core_place_of(&r->site->place);
+    return core_site_of(r->site)->encoded_slashes == HTTP_SLASHES_NODECODE && !r->located && !r->within && !r->named &&
+           !r->conditional && core_place_of(r->place) == core_place_of(&r->site->place);
 }
 
 /* What follows the host's slash as it goes on the request line, and the query where it has one of its own. */
 static int encode(struct request *r, const char *rest, const char **path, const char **query)
 {
     *query = NULL;
-    *path = r->proxy->nocanon ? rest : http_encode_path(r->arena, span_of(rest), keeps_slash(r));
+    bool as_it_is = r->proxy->nocanon || r->proxy->encoded;
+    *path = as_it_is ? rest : http_encode_path(r->arena, span_of(rest), keeps_slash(r));
+    if (as_it_is && !is_clean(rest))
+        return forbid(r, "path");
     if (r->proxy->nocanon)
-        return is_clean(rest) ? 0 : forbid(r, "path");
+        return 0;
     if (!*path)
         return 400;
     *query = r->args.p ? arena_span(r->arena, r->args) : NULL;
@@ -169,14 +172,28 @@ const struct proxy_origin *proxy_origin_ahead(struct arena *a, const char *real,
     return proxy_origin_of(a, scheme, net.host, net.port);
 }
 
+/* As far as its host goes, where it has one. */
+static int refuse_url(struct request *r, bool balanced, const char *url, const char *fault)
+{
+    const char *host = strstr(url, "//");
+    size_t n = host ? (size_t)(host + 2 - url) + strcspn(host + 2, "/") : strlen(url);
+
+    REQUEST_LOG(r, balanced ? LOG_PROXY_BALANCER : LOG_PROXY_HTTP, LEVEL_ERROR, balanced ? 1157 : 1083,
+                "error parsing URL %.*s: %s", (int)n, url, fault);
+    return 400;
+}
+
 /* Of a balancer's member: its own path and then the one that was mapped to the balancer, encoded together. */
 int proxy_set_member_url(struct request *r)
 {
     struct proxy_target *t = r->proxy;
     const struct proxy_worker *w = t->worker;
     const char *own = strchr(w->name + strlen(w->scheme) + 3, '/');
-    int status =
-        set_url(r, w->origin, own ? arena_concat(r->arena, own + 1, "/", t->member_path, NULL) : t->member_path);
+    int status;
+
+    if (w->bad_port)
+        return refuse_url(r, false, w->name, "Invalid host/port");
+    status = set_url(r, w->origin, own ? arena_concat(r->arena, own + 1, "/", t->member_path, NULL) : t->member_path);
 
     if (is_http_like(w->scheme))
         return status;
@@ -217,17 +234,18 @@ static int canonicalise(struct request *r, const char *url)
     struct proxy_netloc net;
     int status;
 
+    if (strncasecmp(url, "unix:", 5) == 0 && strchr(url, '|')) {
+        REQUEST_LOG(r, LOG_PROXY, LEVEL_ERROR, 10292, "Invalid proxy UDS filename (proxy:%s)", url);
+        return 400;
+    }
     if (!colon || colon == url)
         return 400;
     r->proxy->scheme = take_scheme(r->arena, url, (size_t)(colon - url));
     if (!is_http_like(r->proxy->scheme) && !balanced)
         return 0; /* no handler will want it */
     fault = proxy_split_netloc(r->arena, colon + 1, &net);
-    if (fault) {
-        REQUEST_LOG(r, balanced ? LOG_PROXY_BALANCER : LOG_PROXY_HTTP, LEVEL_ERROR, balanced ? 1157 : 1083,
-                    "error parsing URL %s: %s", colon + 1, fault);
-        return 400;
-    }
+    if (fault)
+        return refuse_url(r, balanced, balanced ? colon + 1 : url, fault);
     if (balanced)
         return find_balancer(r, &net);
     status = set_url(r, proxy_origin_of(r->arena, r->proxy->scheme, net.host, net.port), net.path);

@@ -179,7 +179,8 @@ static void lower(char *text)
 static void name_worker(struct arena *a, struct proxy_worker *w, const struct parts *p)
 {
     int standard = http_default_port(span_of(p->scheme));
-    int port = p->port ? (int)(unsigned short)strtol(p->port, NULL, 10) : 0;
+    long given = p->port ? strtol(p->port, NULL, 10) : 0;
+    int port = (unsigned short)given;
     bool v6 = strchr(p->host, ':') != NULL;
     bool written = port && port != standard;
 
@@ -187,6 +188,7 @@ static void name_worker(struct arena *a, struct proxy_worker *w, const struct pa
     w->host = p->host;
     w->port = port ? port : standard;
     w->port_written = written;
+    w->bad_port = written && given > 65535;
     w->origin = proxy_origin_of(a, p->scheme, p->host, port);
     w->name = arena_concat(a, p->scheme, "://", p->user ? p->user : "", v6 ? "[" : "", p->host, v6 ? "]" : "",
                            written ? ":" : "", written ? p->port : "", p->path, NULL);
@@ -271,5 +273,10 @@ void proxy_worker_finish(struct snapshot_build *b, struct proxy_worker *w)
                       "Weir does not speak %s: requests to %s are answered 500 / Weir は %s "
                       "に対応していません。要求には 500 を返します",
                       w->scheme, proxy_worker_label(b->arena, w), w->scheme);
+    if (w->bad_port)
+        snapshot_note(b, LEVEL_WARN, LOG_PROXY, 0,
+                      "%s: ports end at 65535: requests to it are answered 400 / "
+                      "%s: ポート番号は 65535 までです。要求には 400 を返します",
+                      w->name, w->name);
     w->fresh |= w->any_host || w->address_ttl_s == 0;
 }

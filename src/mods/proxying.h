@@ -20,6 +20,7 @@ struct proxy_worker { /* identity and parameters; immutable */
     const char *scheme, *host, *unix_path;
     int port; /* as connected to */
     bool port_written;
+    bool bad_port; /* beyond 65535: what is sent there is answered with 400, as in httpd */
     bool dynamic;  /* of ProxyPassMatch: its name may hold $n, which match anything */
     bool any_host; /* $n in host or port: the address differs by request */
     bool fresh;    /* disablereuse, any_host or addressttl=0: no connection is kept */
@@ -90,6 +91,7 @@ struct proxy_site {
     const char *source_address;                 /* numeric, or NULL */
     int http_loaded, tunnel_loaded, ssl_loaded; /* mod_proxy_http, mod_proxy_wstunnel, mod_ssl */
     int balancer_loaded;                        /* mod_proxy_balancer */
+    int maps_encoded;                           /* a ProxyPass has mapping=encoded or servlet */
 };
 struct proxy_place {
     const struct proxy_alias *alias;                  /* ProxyPass inside <Location> */
@@ -126,6 +128,7 @@ struct proxy_target {
     const char *upgrade_protocol; /* what Upgrade asks for: the client's value, verbatim */
     uint64_t timeout_ms, connect_timeout_ms, tunnel_idle_ms;
     bool nocanon;                     /* url is raw: not to be encoded again, and holds its query */
+    bool encoded;                     /* url is encoded already, and has no query yet */
     bool tunnel_only;                 /* mod_proxy_wstunnel without its fallback is in charge */
     bool awaits_continue;             /* the head sent carries Expect: 100-continue */
     bool tls;                         /* https: or wss:, with SSLProxyEngine on */
@@ -136,9 +139,12 @@ struct proxy_target {
 /* translate_name: which ProxyPass. 0 and r->proxy set (worker and url as mapped, nothing else yet); 0 and r->proxy
  * NULL: not proxied; or a status. Needs r->place after WALK_LOCATION. */
 int proxy_translate(struct request *r);
+/* The same for those with mapping=encoded and servlet: r->uri is r->encoded, and becomes what the latter makes of it.
+ */
+int proxy_translate_encoded(struct request *r);
 /* fixups and proxy_handler, after authz_check and once every module has edited the request: canonical url,
  * Max-Forwards, TRACE, worker, upgrade, time-outs. 0, or a status (400, 403, 405, 413, 426, 500, 503). May set r->proxy
- * to NULL: TRACE or OPTIONS with Max-Forwards: 0 is to be answered here. */
+ * to NULL: TRACE or OPTIONS with Max-Forwards: 0 is to be answered here. Sets it for a handler "proxy:URL". */
 int proxy_prepare(struct request *r);
 /* ap_proxyerror: AH00898 "MESSAGE returned by URI", "Proxy Error" as the reason, r->error_text; returns status. */
 int proxy_error(struct request *r, int status, const char *message);

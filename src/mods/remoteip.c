@@ -401,7 +401,7 @@ void remoteip_take(struct request *r)
         return;
     }
     if (site->header)
-        t.rest = http_fields_join(r->arena, &r->head.fields, site->header);
+        t.rest = request_field(r, site->header);
     while (t.rest.p && is_trusted(&t) && take_last(&t))
         ;
     if (t.moved)

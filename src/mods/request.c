@@ -1,5 +1,5 @@
 /* A request as its environment, its names and its log see it: httpd's ap_get_server_name, ap_get_server_port,
- * ap_construct_url, set_banner. */
+ * ap_construct_url, set_banner. And the path that it asks for (ap_process_request_internal's beginning). */
 #include "mods.h"
 #include "proxying.h"
 
@@ -15,6 +15,15 @@ void request_set_peer(struct request *r, const struct peer_info *peer)
 }
 
 /* ---- environment ----------------------------------------------------------------------------------------------- */
+
+struct span request_field_at(const struct request *r, const struct http_field *line)
+{
+    const char *name = arena_span(r->arena, line->name);
+
+    if (http_fields_find(&r->joined, name))
+        return line->value;
+    return http_fields_find(&r->head.fields, name) == line ? request_field(r, name) : (struct span){ NULL, 0 };
+}
 
 void request_set_env(struct request *r, const char *name, const char *value)
 {
@@ -139,71 +148,44 @@ const char *request_server_banner(const struct request *r)
     }
 }
 
-/* ---- looks ahead ---------------------------------------------------------------------------------------------------
+/* ---- its path -----------------------------------------------------------------------------------------------------
  */
 
-#define LOOKS_NESTED 5
-#define LOOKS_MOST   200 /* each may begin others: five deep they would be millions */
-
-static bool has_looks_left(const struct request *r)
+static enum http_path_result normalise(const struct request *r, struct span raw, enum http_slashes how,
+                                       const char **uri)
 {
-    struct request *first = request_first(r);
+    char *path = NULL;
+    enum http_path_result result = http_normalize_path(r->arena, raw, how, core_site_of(r->site)->merge_slashes, &path);
 
-    if (first->looks < LOOKS_MOST)
-        return true;
-    if (first->looks == LOOKS_MOST) {
-        first->looks++;
-        REQUEST_LOG(r, LOG_CORE, LEVEL_ERROR, 0,
-                    "the rules of this request looked ahead %d times: no more paths are looked at / "
-                    "先読みが多すぎるため、これ以上は行いません",
-                    LOOKS_MOST);
+    if (result != HTTP_PATH_BAD)
+        *uri = path;
+    return result;
+}
+
+int request_refuse_path(const struct request *r)
+{
+    REQUEST_LOG(r, LOG_CORE, LEVEL_INFO, 26, "found %%2f (encoded '/') in URI path (%s), returning 404",
+                http_escape_log(r->arena, r->unparsed_uri));
+    return 404;
+}
+
+int request_take_path(struct request *r, struct span raw)
+{
+    enum http_path_result result =
+        normalise(r, raw, (enum http_slashes)core_site_of(r->site)->encoded_slashes, &r->uri);
+
+    r->encoded = NULL;
+    if (result == HTTP_PATH_BAD) {
+        REQUEST_LOG(r, LOG_CORE, LEVEL_ERROR, 10244, "invalid URI path (%s)",
+                    http_escape_log(r->arena, r->unparsed_uri));
+        return 400;
     }
-    return false;
-}
-
-bool request_may_nest(const struct request *r)
-{
-    unsigned depth = 0;
-
-    for (const struct request *m = r->main; m; m = m->main)
-        if (depth++ == LOOKS_NESTED)
-            return false;
-    return r->look_up != NULL && has_looks_left(r);
-}
-
-bool request_may_look(const struct request *r)
-{
-    for (const struct request *m = r->main; m; m = m->main)
-        if (strcmp(m->uri, r->uri) == 0)
-            return false;
-    return request_may_nest(r);
-}
-
-static struct request *begin_look(const struct request *r)
-{
-    struct request *sub = arena_copy(r->arena, r, sizeof(*r));
-
-    request_first(r)->looks++;
-    sub->main = (struct request *)(uintptr_t)r;
-    sub->previous = NULL;
-    sub->place = &r->site->place;
-    sub->proxy = NULL;
-    sub->filename = sub->path_info = sub->handler = sub->redirect = NULL;
-    sub->rewrite_ended = false;
-    sub->file = (struct resource){ 0 };
-    sub->locals = (struct vec){ 0 };
-    sub->env = sub->notes = sub->out = sub->err_out = (struct http_fields){ 0 };
-    sub->head.method = SPAN("GET");
-    http_fields_copy(r->arena, &sub->env, &r->env);
-    return sub;
-}
-
-static struct request *end_look(struct request *sub, int status)
-{
-    if (!status)
-        status = sub->look_up(sub);
-    sub->status = status ? status : 200;
-    return sub;
+    if (proxy_site_of(r->site)->maps_encoded) {
+        normalise(r, raw, HTTP_ENCODED, &r->encoded);
+        r->undecodable = result != HTTP_PATH_OK;
+        return 0;
+    }
+    return result == HTTP_PATH_OK ? 0 : request_refuse_path(r);
 }
 
 size_t request_directory_length(const char *path)
@@ -211,45 +193,4 @@ size_t request_directory_length(const char *path)
     const char *slash = path ? strrchr(path, '/') : NULL;
 
     return slash ? (size_t)(slash + 1 - path) : 0;
-}
-
-/* ap_sub_req_lookup_uri: a relative path is one beside the request's own. */
-struct request *request_look_at(const struct request *r, const char *path)
-{
-    struct request *sub = begin_look(r);
-    const struct core_site *core = core_site_of(r->site);
-    struct span raw;
-    char *uri = NULL;
-
-    if (*path != '/')
-        path = arena_concat(r->arena, arena_strndup(r->arena, r->uri, request_directory_length(r->uri)), path, NULL);
-    raw = (struct span){ path, strcspn(path, "?") };
-    sub->args = path[raw.n] ? span_of(path + raw.n + 1) : (struct span){ 0 };
-    sub->unparsed_uri = span_of(path);
-    switch (http_normalize_path(r->arena, raw, (enum http_slashes)core->encoded_slashes, core->merge_slashes, &uri)) {
-    case HTTP_PATH_OK: sub->uri = uri; return end_look(sub, 0);
-    case HTTP_PATH_BAD: sub->uri = path; return end_look(sub, 400);
-    default: sub->uri = path; return end_look(sub, 404);
-    }
-}
-
-/* Of a file beside the request's own; elsewhere no path of ours is known to lead. */
-static const char *path_of_file(const struct request *r, const char *name)
-{
-    size_t n = request_directory_length(r->filename);
-
-    if (!n || strncmp(name, r->filename, n) != 0 || strchr(name + n, '/'))
-        return "";
-    return arena_concat(r->arena, arena_strndup(r->arena, r->uri, request_directory_length(r->uri)), name + n, NULL);
-}
-
-/* ap_sub_req_lookup_file */
-struct request *request_look_at_file(const struct request *r, const char *name)
-{
-    struct request *sub = begin_look(r);
-
-    sub->uri = path_of_file(r, name);
-    sub->args = (struct span){ 0 };
-    sub->filename = arena_strdup(r->arena, name);
-    return end_look(sub, *name == '/' ? 0 : 404);
 }

@@ -31,16 +31,18 @@ struct request {
     struct arena *arena;
     const struct snapshot *snapshot;
     const struct site *site;
-    const struct place *place;        /* merged settings as far as walked */
-    uint64_t sections;                /* which ones they are of */
-    bool located, named, conditional; /* a <Location>, a <Files>, an <If> is among them */
+    const struct place *place;                /* merged settings as far as walked */
+    uint64_t sections;                        /* which ones they are of */
+    bool located, within, named, conditional; /* a <Location>, <Directory>, <Files>, <If> is among them */
     const struct peer_info *peer;
     struct http_request_head head; /* head.fields: request headers, as modules change them */
     struct span unparsed_uri; /* r->unparsed_uri: path?query as sent */
     const char *uri;          /* r->uri: decoded, normalised, starts with "/" */
-    struct span args;         /* r->args; p NULL without "?" */
-    const char *filename;     /* r->filename: the file that translate_name chose; NULL before, and when proxied */
-    const char *path_info;    /* r->path_info: what is left of filename behind a file or a missing name; NULL before */
+    const char *encoded;   /* the same with its escapes, for ProxyPass … mapping=encoded to look at first; or NULL */
+    bool undecodable;      /* with it: no path but the encoded one comes of what was sent */
+    struct span args;      /* r->args; p NULL without "?" */
+    const char *filename;  /* r->filename: the file that translate_name chose; NULL before, and when proxied */
+    const char *path_info; /* r->path_info: what is left of filename behind a file or a missing name; NULL before */
     const char *context_prefix, *context_root; /* %{CONTEXT_…}: what an Alias mapped from and to; NULL: DocumentRoot */
     struct resource file;                      /* what is there, once files_map has looked */
     struct vec locals;                         /* struct section *: of the .htaccess files on the way, by files_map */
@@ -61,14 +63,14 @@ struct request {
     bool rewrite_ended;                           /* [END]: no more rules, not even after an internal redirect */
     bool keeps_vary;                              /* over the internal redirect asked for */
     bool upgrade_written;                         /* a RequestHeader line acted on Upgrade */
-    struct http_fields joined;                    /* names whose lines of the client are one, for a rule acted on it */
-    struct vec cookies_set;                       /* char *: names that [CO] has set */
-    const char *forced_type, *forced_handler;     /* [T], [H] */
-    const char *redirect;                         /* a module asks for an internal redirect: path?query; NULL */
-    bool off_loop;                                /* what blocks may be done now */
-    bool redirect_fast;                           /* as if it had been asked for at once: no REDIRECT_… of it */
-    const struct request *looked_from;            /* until the fix-ups: it goes where a look went, and as that did; who
-                                                     looked. NULL */
+    struct http_fields joined; /* names whose lines of the client have become one, for rules add to them */
+    struct vec cookies_set;    /* char *: names that [CO] has set */
+    const char *forced_type, *forced_handler; /* [T], [H] */
+    const char *redirect;                     /* a module asks for an internal redirect: path?query; NULL */
+    bool off_loop;                            /* what blocks may be done now */
+    bool redirect_fast;                       /* as if it had been asked for at once: no REDIRECT_… of it */
+    const struct request *looked_from;        /* until the fix-ups: it goes where a look went, and as that did; who
+                                                 looked. NULL */
     const char *content_type, *content_encoding, *content_language; /* of the file by its name; NULL */
     bool type_settled;                   /* content_type is the answer's, whatever out says */
     const char *filters;                 /* those that its extensions name, ";" between; NULL none */
@@ -101,6 +103,15 @@ static inline const char *request_env(const struct request *r, const char *name)
     struct span value = http_fields_get(&r->env, name);
     return value.p ? arena_span(r->arena, value) : NULL;
 }
+/* The request's field as httpd's table gives it: a client's lines of one name are one, those that rules added stand
+ * behind it on their own and are not seen. */
+static inline struct span request_field(const struct request *r, const char *name)
+{
+    return http_fields_find(&r->joined, name) ? http_fields_get(&r->head.fields, name)
+                                              : http_fields_join(r->arena, &r->head.fields, name);
+}
+/* What that table has in the place of a line; p NULL: it is part of an earlier one. */
+struct span request_field_at(const struct request *r, const struct http_field *line);
 void request_set_env(struct request *r, const char *name, const char *value);
 /* After an internal redirect: each NAME becomes REDIRECT_NAME, and REDIRECT_STATUS is what was (rename_original_env).
  */
@@ -117,6 +128,10 @@ static inline const struct request *request_before(const struct request *r)
 {
     return r->looked_from ? r->looked_from : r->previous ? r->previous : r->main;
 }
+/* r->uri and r->encoded of a path as it was sent, or written by a rule. 0, 400 or 404, which is said; with the latter
+ * there is a path all the same. */
+int request_take_path(struct request *r, struct span raw);
+int request_refuse_path(const struct request *r);  /* 404, for an encoded slash */
 size_t request_directory_length(const char *path); /* with its last slash; 0 without one, and of NULL */
 /* httpd's subrequests: what would become of another path or file, as far as the fix-ups; ->status is 200 or the answer.
  * May block (authentication). */

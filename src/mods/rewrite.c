@@ -241,15 +241,6 @@ static const char *finish_site(struct snapshot_build *b, struct site *site)
     return fault;
 }
 
-static const char *finish(struct snapshot_build *b)
-{
-    const char *fault = finish_site(b, b->snapshot->main);
-
-    for (unsigned i = 0; i < b->snapshot->sites.n && !fault; i++)
-        fault = finish_site(b, b->snapshot->sites.items[i]);
-    return fault;
-}
-
 struct module rewrite_module = {
     .name = "rewrite_module",
     .source = "mod_rewrite.c",
@@ -258,7 +249,7 @@ struct module rewrite_module = {
     .place_size = sizeof(struct rewrite_place),
     .merge_site = merge_site,
     .merge_place = merge_place,
-    .finish = finish,
+    .finish_site = finish_site,
 };
 
 /* ---- programs, and who waits for them ------------------------------------------------------------------------------
@@ -279,9 +270,8 @@ static void start_programs(const struct site *site)
 
 void rewrite_start(const struct snapshot *s)
 {
-    start_programs(s->main);
-    for (unsigned i = 0; i < s->sites.n; i++)
-        start_programs(s->sites.items[i]);
+    for (unsigned i = 0; i < snapshot_sites(s); i++)
+        start_programs(snapshot_site(s, i));
 }
 
 static bool blocks(const struct request *r, const struct rewrite_list *list)

@@ -45,6 +45,7 @@ static int go_to_backend(struct rewriting *w, bool raw)
 {
     struct request *r = w->r;
     const char *url = r->filename + strlen("proxy:");
+    bool encoded = r->proxy && r->proxy->encoded;
 
     if (!rewrite_site_of(r->site)->proxy_loaded) {
         REQUEST_LOG(r, LOG_REWRITE, LEVEL_ERROR, w->directory ? 10160 : 669,
@@ -56,6 +57,7 @@ static int go_to_backend(struct rewriting *w, bool raw)
     REWRITE_LOG(w, 1, "go-ahead with proxy request proxy:%s [OK]", url);
     r->filename = NULL;
     proxy_accept(r, url, raw);
+    r->proxy->encoded = encoded;
     return 0;
 }
 
@@ -186,10 +188,11 @@ static int go(struct rewriting *w, enum rewrite_outcome outcome, struct span old
 
     if (status)
         return status;
+    if (is_proxy(r->filename) && !w->passes)
+        return go_to_backend(w, raw);
+    r->proxy = NULL; /* of an encoded path */
     if (w->passes)
         return pass(w);
-    if (is_proxy(r->filename))
-        return go_to_backend(w, raw);
     if (rewrite_scheme(r->filename, NULL))
         return redirect(w, raw, old_args);
     return go_to_file(w);
@@ -222,8 +225,11 @@ static int translate(struct request *r)
     if (!is_wanted(&w))
         return 0;
     set_script_variables(r);
-    r->filename = r->uri;
-    REWRITE_LOG(&w, 2, "init rewrite engine with requested uri %s", r->filename);
+    r->filename = r->proxy ? request_filename(r) : r->uri;
+    if (r->proxy)
+        REWRITE_LOG(&w, 2, "init rewrite engine with passed filename %s. Original uri = %s", r->filename, r->uri);
+    else
+        REWRITE_LOG(&w, 2, "init rewrite engine with requested uri %s", r->filename);
     outcome = rewrite_apply(&w, &rewrite_site_of(r->site)->list.rules);
     if (outcome == REWRITE_NOTHING) {
         REWRITE_LOG(&w, 1, "pass through %s", r->filename);

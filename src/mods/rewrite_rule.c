@@ -182,7 +182,7 @@ static const char *set_text(struct conf_cmd *cmd, const struct rewrite_text **to
     return fault;
 }
 
-/* A script would be shown instead of run. */
+/* As SetHandler and ForceType: a script is not shown instead of run. */
 static const char *set_kind(struct conf_cmd *cmd, const struct rewrite_text **to, char *value, bool handler)
 {
     const char *fault;
@@ -193,10 +193,12 @@ static const char *set_kind(struct conf_cmd *cmd, const struct rewrite_text **to
 
     if (fault || !*value)
         return fault;
-    if (handler ? pages_of_handler(value) != NULL : strncasecmp(value, "application/x-httpd-", 20) != 0)
-        return NULL;
-    return conf_fault(cmd, "flag %s=%s: refused: Weir has no such handler / Weir にはこのハンドラーがありません",
-                      handler ? "H" : "T", value);
+    if (core_is_program(value))
+        core_note_program(cmd, value);
+    else if (handler && !core_is_handler(value) && !strpbrk(value, "%$\\"))
+        return conf_fault(cmd, "flag H=%s: refused: Weir has no such handler / Weir にはこのハンドラーがありません",
+                          value);
+    return NULL;
 }
 
 static const char *set_escapes(struct rewrite_rule *rule, char *value)
@@ -322,7 +324,8 @@ static const char *compile_cond(struct conf_cmd *cmd, struct rewrite_cond *c)
         return conf_fault(cmd, "RewriteCond: cannot compile expression %s\"%s\" %s",
                           cmd->overrides ? "in htaccess context " : "", c->pattern, error);
     if (c->test == TEST_REGEX &&
-        !(c->regex = regex_compile(cmd->arena, c->pattern, REGEX_DEFAULT | (c->no_case ? REGEX_NOCASE : 0), &error)))
+        !(c->regex = regex_compile(cmd->arena, c->pattern, cmd->reading->regex_flags | (c->no_case ? REGEX_NOCASE : 0),
+                                   &error)))
         return conf_fault(cmd, "RewriteCond: cannot compile regular expression '%s'", c->pattern);
     return NULL;
 }
@@ -403,8 +406,8 @@ static const char *compile_rule(struct conf_cmd *cmd, struct rewrite_rule *rule,
         pattern++;
     }
     rule->pattern = pattern;
-    rule->regex =
-        regex_compile(cmd->arena, pattern, REGEX_DEFAULT | (rule->flags & RULE_NO_CASE ? REGEX_NOCASE : 0), &error);
+    rule->regex = regex_compile(cmd->arena, pattern,
+                                cmd->reading->regex_flags | (rule->flags & RULE_NO_CASE ? REGEX_NOCASE : 0), &error);
     if (!rule->regex)
         return conf_fault(cmd, "cannot compile regular expression '%s'", pattern);
     if (strcmp(words->second, "-") == 0)

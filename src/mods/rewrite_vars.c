@@ -181,7 +181,7 @@ static struct span header_value(struct rewriting *w, const struct rewrite_variab
 
     if (w->headers_known & bit)
         return w->headers[v->number - 1];
-    value = http_fields_join(w->r->arena, &w->r->head.fields, v->name);
+    value = request_field(w->r, v->name);
     if (bit)
         w->headers[v->number - 1] = value;
     w->headers_known |= bit;

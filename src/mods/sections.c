@@ -14,7 +14,7 @@ static const char *compile(struct conf_cmd *cmd, const char *pattern, struct reg
 {
     const char *error;
 
-    *regex = regex_compile(cmd->arena, pattern, REGEX_DEFAULT, &error);
+    *regex = regex_compile(cmd->arena, pattern, cmd->reading->regex_flags, &error);
     return *regex ? NULL : "Regex could not be compiled";
 }
 

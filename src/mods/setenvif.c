@@ -61,7 +61,7 @@ static struct span give_protocol(const struct request *r, const char *name)
 /* A field of the request, else a variable. */
 static struct span give_field(const struct request *r, const char *name)
 {
-    struct span value = http_fields_join(r->arena, &r->head.fields, name);
+    struct span value = request_field(r, name);
 
     return value.p ? value : http_fields_get(&r->env, name);
 }
@@ -88,7 +88,7 @@ static const struct regex *compile(struct conf_cmd *cmd, const char *pattern, bo
 {
     const char *error = NULL;
 
-    return regex_compile(cmd->arena, pattern, REGEX_DEFAULT | (nocase ? REGEX_NOCASE : 0u), &error);
+    return regex_compile(cmd->arena, pattern, cmd->reading->regex_flags | (nocase ? REGEX_NOCASE : 0u), &error);
 }
 
 /* A pattern without special characters is looked for as it is, its escapes taken off; NULL: it is a pattern. */
@@ -239,18 +239,17 @@ struct subject { /* of a run of lines with one name */
     struct span value;
 };
 
-/* The last field whose name matches; a client's lines of one name are one to httpd. */
+/* The last field whose name matches. */
 static struct span named_field(const struct request *r, const struct regex *names)
 {
-    const struct http_fields *sent = &r->head.fields;
     struct span value = { NULL, 0 };
 
-    HTTP_EACH_FIELD(f, sent)
+    HTTP_EACH_FIELD(f, &r->head.fields)
     {
-        const char *name = arena_span(r->arena, f->name);
+        struct span line = request_field_at(r, f);
 
-        if (http_fields_find(sent, name) == f && regex_search(names, f->name, NULL) == REGEX_YES)
-            value = http_fields_join(r->arena, sent, name);
+        if (line.p && regex_search(names, f->name, NULL) == REGEX_YES)
+            value = line;
     }
     return value;
 }

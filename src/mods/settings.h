@@ -35,7 +35,7 @@ struct core_site {        /* ints are flags or enums of the words above; µs whe
     const char *protocol;                       /* Protocol, lower case; NULL: the listener's */
     struct vec access_names;                    /* char *: AccessFileName */
     struct htaccess_cache *htaccess;            /* .htaccess files that were read; main server only */
-    struct vec limit_methods; /* char *: names beyond httpd's own that <Limit> wrote; main server only */
+    struct vec methods; /* char *: beyond httpd's own, of RegisterHttpMethod and <Limit>; main server only */
 };
 struct error_document {
     int status;
@@ -58,22 +58,26 @@ struct core_options {
     int bits, add, remove; /* the words without sign so far; those with one */
     int absolute;          /* written without signs: what was before is forgotten */
 };
-/* AllowOverride beside the classes: Nonfatal=, and what httpd has where nobody wrote any: .htaccess is looked for, and may
- * say nothing. */
+/* AllowOverride beside the classes: Nonfatal=, and what httpd has where nobody wrote any: .htaccess is looked for, and
+ * may say nothing. */
 enum { OVERRIDE_SKIPS_FORBIDDEN = 1, OVERRIDE_SKIPS_UNKNOWN = 2, OVERRIDE_NOT_WRITTEN = 4 };
 enum { ETAG_NONE = 1, ETAG_MTIME = 2, ETAG_INODE = 4, ETAG_SIZE = 8 };
 struct core_etag { /* FileETag: as Options; bits 0: the default */
     int bits, add, remove;
 };
 enum { PATH_INFO_DEFAULT, PATH_INFO_ON, PATH_INFO_OFF };
+struct core_handler {
+    const char *name;        /* "none": that of the file's name; NULL: it differs by request */
+    const struct expr *text; /* then what makes it */
+};
 struct core_place {
     struct vec error_documents; /* struct error_document *: the last of a status wins */
     struct log_levels levels;   /* whole in a request's place, its site's where no section wrote any */
     int has_levels;             /* a section wrote some */
     int64_t limit_body;         /* LimitRequestBody; 0 none */
     int canonical_name, signature;
-    const char *handler;        /* SetHandler; NULL none */
-    const char *output_filters; /* SetOutputFilter: names with ";" between; NULL none */
+    const struct core_handler *handler; /* SetHandler; NULL not written */
+    const char *output_filters;         /* SetOutputFilter: names with ";" between; NULL none */
     struct core_options options;
     int override;                     /* AllowOverride: OVERRIDE_…; 0 None */
     int override_options;             /* of which words of Options a .htaccess may speak */

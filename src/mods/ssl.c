@@ -100,7 +100,7 @@ struct module ssl_module = {
     .place_defaults = place_defaults,
     .merge_site = merge_site,
     .merge_place = merge_place,
-    .finish = ssl_finish,
+    .finish_site = ssl_finish_site,
 };
 
 /* ---- towards backends -------------------------------------------------------------------------------------------- */
@@ -144,7 +144,6 @@ void ssl_each_proxy(const struct snapshot *s, struct arena *a,
 {
     struct visitor v = { visit, arg };
 
-    visit_site(s->main, a, &v);
-    for (unsigned i = 0; i < s->sites.n; i++)
-        visit_site(s->sites.items[i], a, &v);
+    for (unsigned i = 0; i < snapshot_sites(s); i++)
+        visit_site(snapshot_site(s, i), a, &v);
 }

@@ -193,7 +193,7 @@ static const char *check_all_places(struct snapshot_build *b, const struct site 
     return fault;
 }
 
-static const char *finish_site(struct snapshot_build *b, struct site *s)
+const char *ssl_finish_site(struct snapshot_build *b, struct site *s)
 {
     const char *fault;
 
@@ -204,14 +204,4 @@ static const char *finish_site(struct snapshot_build *b, struct site *s)
         return fault;
     check_port(b, s);
     return ssl_site_of(s)->engine ? check_front(b, s) : NULL;
-}
-
-const char *ssl_finish(struct snapshot_build *b)
-{
-    struct snapshot *s = b->snapshot;
-    const char *fault = finish_site(b, s->main);
-
-    for (unsigned i = 0; !fault && i < s->sites.n; i++)
-        fault = finish_site(b, s->sites.items[i]);
-    return fault;
 }

@@ -35,7 +35,7 @@ int ssl_requirement_met(const struct request *r, const struct ssl_requirement *q
 
 /* ---- ssl_finish.c ------------------------------------------------------------------------------------------------ */
 
-const char *ssl_finish(struct snapshot_build *b);
+const char *ssl_finish_site(struct snapshot_build *b, struct site *s);
 
 /* ssl_vars.c: the subject of the client's certificate as X509_NAME_oneline writes it */
 struct span ssl_client_name(const struct request *r);

@@ -193,7 +193,7 @@ static const struct expr *compile(struct conf_cmd *cmd, const char *text, const 
     const struct expr *e;
 
     rewrite(&compiled, text);
-    e = expr_compile(cmd->arena, arena_span(cmd->arena, buf_span(&compiled)), vars_restriction(cmd), known, error);
+    e = expr_compile(cmd->arena, arena_span(cmd->arena, buf_span(&compiled)), vars_flags(cmd), known, error);
     buf_release(&compiled);
     return e;
 }

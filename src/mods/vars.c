@@ -40,7 +40,7 @@ static const char *header_of(const char *name)
 
 static struct span give_header(const struct request *r, const char *name)
 {
-    return http_fields_join(r->arena, &r->head.fields, header_of(name));
+    return request_field(r, header_of(name));
 }
 
 static struct span give_method(const struct request *r, const char *name)
@@ -346,7 +346,7 @@ vars_fn *vars_find(const char *name)
 
 static struct span call_req(const struct request *r, const char *arg)
 {
-    return http_fields_join(r->arena, &r->head.fields, arg);
+    return request_field(r, arg);
 }
 
 static struct span call_req_novary(const struct request *r, const char *arg)

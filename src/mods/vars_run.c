@@ -2,14 +2,14 @@
  */
 #include "mods.h"
 
-unsigned vars_restriction(const struct conf_cmd *cmd)
+unsigned vars_flags(const struct conf_cmd *cmd)
 {
-    return cmd->overrides ? EXPR_RESTRICTED : 0;
+    return (cmd->overrides ? EXPR_RESTRICTED : 0) | EXPR_PATTERNS(cmd->reading->regex_flags);
 }
 
 const struct expr *vars_compile(struct conf_cmd *cmd, const char *text, unsigned flags, const char **fault)
 {
-    struct expr *e = expr_compile(cmd->arena, text, flags | vars_restriction(cmd), vars_known, fault);
+    struct expr *e = expr_compile(cmd->arena, text, flags | vars_flags(cmd), vars_known, fault);
 
     if (e)
         expr_set_origin(e, arena_printf(cmd->arena, "%s:%d", cmd->node->file, cmd->node->line));

@@ -128,9 +128,11 @@ struct stream { /* 40 bytes: an idle tunnel is little else than two of them */
     void (*on_ready)(struct stream *s); /* something of `ready` was gained; the owner pumps */
     void *owner;
     int fd;
-    unsigned char ready;   /* STREAM_* bits; READABLE and WRITABLE are cleared by EAGAIN (and by a short read) */
-    bool connecting, shut; /* FIN sent */
-    bool drained;          /* a read emptied the socket, and no event has come since */
+    unsigned char ready; /* STREAM_* bits; READABLE and WRITABLE are cleared by EAGAIN (and by a short read) */
+    bool connecting : 1;
+    bool shut : 1;   /* FIN sent */
+    bool ending : 1; /* what is written now is the last: it may wait for the FIN and share its packet */
+    bool drained;    /* a read emptied the socket, and no event has come since */
 };
 /* Takes the descriptor over (closed with the stream). It starts WRITABLE without a call, READABLE is told by one.
  * NULL with errno: the descriptor is closed then too. */

@@ -54,10 +54,10 @@ static size_t total(const struct iovec *v, int n)
 static ssize_t tcp_write(struct stream *s, const struct iovec *v, int n)
 {
     struct msghdr m = { .msg_iov = (struct iovec *)v, .msg_iovlen = (size_t)n };
+    int how = MSG_NOSIGNAL | MSG_DONTWAIT | (s->ending ? MSG_MORE : 0);
     ssize_t sent;
     do
-        sent = n == 1 ? send(s->fd, v->iov_base, v->iov_len, MSG_NOSIGNAL | MSG_DONTWAIT)
-                      : sendmsg(s->fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT);
+        sent = n == 1 ? send(s->fd, v->iov_base, v->iov_len, how) : sendmsg(s->fd, &m, how);
     while (sent < 0 && errno == EINTR);
     if (sent >= 0) {
         if ((size_t)sent < total(v, n))

@@ -31,9 +31,10 @@ static void socket_failed(struct tls_stream *t)
 /* How many went; those that did not are the caller's to keep. */
 static size_t send_some(struct tls_stream *t, const char *p, size_t n)
 {
+    bool more = t->s.ending || t->s.shut; /* the FIN follows: it shares the packet */
     ssize_t sent;
     do
-        sent = send(t->s.fd, p, n, MSG_NOSIGNAL | MSG_DONTWAIT);
+        sent = send(t->s.fd, p, n, MSG_NOSIGNAL | MSG_DONTWAIT | (more ? MSG_MORE : 0));
     while (sent < 0 && errno == EINTR);
     counts.sends++;
     if (sent < 0 && errno != EAGAIN) {
@@ -68,6 +69,23 @@ void tls_bio_resume(struct tls_stream *t)
         buf_release(&t->unsent);
 }
 
+void tls_bio_keep_ticket(struct tls_stream *t)
+{
+    if (!out.n || !t->server || SSL_version(t->ssl) != TLS1_3_VERSION || buf_len(&t->unsent) ||
+        !SSL_has_pending(t->ssl))
+        return;
+    buf_add(&t->ticket, out.bytes, out.n);
+    out.n = 0;
+}
+
+static void take_ticket(struct tls_stream *t)
+{
+    ASSERT(!out.n);
+    out.n = buf_len(&t->ticket); /* it was in there before */
+    memcpy(out.bytes, buf_head(&t->ticket), out.n);
+    buf_release(&t->ticket);
+}
+
 static int on_write(BIO *b, const char *p, int n)
 {
     struct tls_stream *t = BIO_get_data(b);
@@ -80,6 +98,8 @@ static int on_write(BIO *b, const char *p, int n)
         BIO_set_retry_write(b);
         return -1;
     }
+    if (buf_len(&t->ticket))
+        take_ticket(t);
     if (out.n + size > COLLECT)
         tls_bio_flush(t);
     if (size > COLLECT)
@@ -99,8 +119,8 @@ static ssize_t receive(struct tls_stream *t, void *p, size_t n)
     /* As for plain streams: after a short read comes a new edge, unless that of the FIN was seen. */
     if (got > 0 && (size_t)got < n && !(t->s.ready & (STREAM_EOF | STREAM_FAILED)))
         t->drained = true;
-    if (got == 0)
-        t->fin_seen = true;
+    if (got == 0) /* where close_notify was due: a tunnel then ends without our own, as httpd's do */
+        t->fin_seen = t->s.drained = true;
     if (got < 0 && errno == EAGAIN)
         t->drained = true;
     else if (got < 0)

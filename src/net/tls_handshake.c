@@ -124,6 +124,8 @@ void tls_handshake_go_on(struct tls_stream *t)
         if (!t->ssl)
             begin(t);
         step = shake_hands(t);
+        if (step == STEP_DONE)
+            tls_bio_keep_ticket(t);
         tls_bio_flush(t);
         if (step == STEP_FAILED) {
             give_up(t);

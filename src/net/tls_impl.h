@@ -90,6 +90,7 @@ struct tls_stream {
     struct tls_context *context;
     struct tls_handshake *handshake; /* NULL once it stands */
     struct buf unsent;               /* records the socket did not take yet */
+    struct buf ticket;               /* goes out with the next record: tls_bio_keep_ticket */
     struct tls_session_cache *sessions;
     char *sni, *error;
     const char *verify_error; /* static text */
@@ -132,6 +133,10 @@ static inline void tls_forget_errors(void)
 BIO *tls_bio_new(struct tls_stream *t);
 void tls_bio_flush(struct tls_stream *t);  /* sends what was collected; the rest goes to unsent */
 void tls_bio_resume(struct tls_stream *t); /* sends unsent */
+/* After a call that ended a server's handshake: in TLS 1.3 it wrote a ticket, or nothing, and a client who has asked
+ * already waits for the answer alone: they share a packet. To others it goes at once: their kernel may hold the request
+ * back until the handshake's last bytes are acknowledged (Nagle), which waits 40 ms for something to travel with. */
+void tls_bio_keep_ticket(struct tls_stream *t);
 struct tls_io_counts {
     unsigned long recvs, sends;
 };

@@ -227,6 +227,7 @@ static void on_free(void *p)
     tls_context_drop(t->context);
     tls_session_cache_free(t->sessions);
     buf_release(&t->unsent);
+    buf_release(&t->ticket);
     free(t->sni);
     free(t->error);
     t->magic = 0;

@@ -87,7 +87,7 @@ static bool may_be_cut(struct exchange *ex)
 enum http_ranges_result parts_asked(struct exchange *ex, struct http_ranges *ranges)
 {
     const struct core_place *place = core_place_of(ex->r.place);
-    struct span field = http_fields_join(ex->arena, &ex->r.head.fields, "Range");
+    struct span field = request_field(&ex->r, "Range");
     enum http_ranges_result result;
 
     if (!field.p || !may_be_cut(ex))

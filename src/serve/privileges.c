@@ -58,14 +58,10 @@ static const char *become(const struct core_site *core, struct arena *a)
 
 static void add_log_paths(struct arena *a, const struct snapshot *s, struct vec *paths)
 {
-    const struct vec *sites = &s->sites;
-
-    if (s->main->log.sink)
-        vec_add(a, paths, (void *)log_sink_spec(s->main->log.sink));
-    for (unsigned i = 0; i < sites->n; i++) {
-        const struct site *site = sites->items[i];
-        if (site->log.sink)
-            vec_add(a, paths, (void *)log_sink_spec(site->log.sink));
+    for (unsigned i = 0; i < snapshot_sites(s); i++) {
+        const struct log_sink *sink = snapshot_site(s, i)->log.sink;
+        if (sink)
+            vec_add(a, paths, (void *)log_sink_spec(sink));
     }
     logs_each_path(s, a, paths);
 }
@@ -118,7 +114,8 @@ const char *privileges_drop(const struct server *server, struct arena *a)
     if (geteuid() != 0)
         return NULL;
     if (!core->user) {
-        LOG_SERVER(LOG_UNIXD, LEVEL_NOTICE, 0, "running as root: no User is named / User が無いため root のまま動作します");
+        LOG_SERVER(LOG_UNIXD, LEVEL_NOTICE, 0,
+                   "running as root: no User is named / User が無いため root のまま動作します");
         return NULL;
     }
     if (strcmp(core->user, "root") == 0 || strcmp(core->user, "#0") == 0)

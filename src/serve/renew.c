@@ -275,9 +275,8 @@ static void say_site(const struct site *s, struct tls_context *before, struct tl
 
 static void say_changes(const struct snapshot *s, const struct tls_sites *before, const struct tls_sites *now)
 {
-    say_site(s->main, tls_sites_of(before, s->main), tls_sites_of(now, s->main));
-    for (unsigned i = 0; i < s->sites.n; i++) {
-        const struct site *site = s->sites.items[i];
+    for (unsigned i = 0; i < snapshot_sites(s); i++) {
+        const struct site *site = snapshot_site(s, i);
         say_site(site, tls_sites_of(before, site), tls_sites_of(now, site));
     }
 }

@@ -82,26 +82,6 @@ static void set_uri_spans(struct request *r)
     r->unparsed_uri = (struct span){ path, (size_t)(whole.p + whole.n - path) };
 }
 
-/* 0 with r->uri set, 400 or 404. */
-static int decode_path(struct request *r, struct span raw)
-{
-    const struct core_site *core = core_site_of(r->site);
-    char *uri = NULL;
-
-    switch (http_normalize_path(r->arena, raw, (enum http_slashes)core->encoded_slashes, core->merge_slashes, &uri)) {
-    case HTTP_PATH_OK: r->uri = uri; return 0;
-    case HTTP_PATH_BAD:
-        REQUEST_LOG(r, LOG_CORE, LEVEL_ERROR, 10244, "invalid URI path (%s)",
-                    http_escape_log(r->arena, r->unparsed_uri));
-        return 400;
-    default:
-        REQUEST_LOG(r, LOG_CORE, LEVEL_INFO, 26, "found %%2f (encoded '/') in URI path (%s), returning 404",
-                    http_escape_log(r->arena, r->unparsed_uri));
-        r->uri = uri;
-        return 404;
-    }
-}
-
 static enum step_result read_path(struct exchange *ex)
 {
     struct request *r = &ex->r;
@@ -111,7 +91,7 @@ static enum step_result read_path(struct exchange *ex)
         r->uri = arena_span(r->arena, r->head.target);
         return STEP_NEXT;
     }
-    r->status = decode_path(r, r->head.parts.path);
+    r->status = request_take_path(r, r->head.parts.path);
     return r->status == 400 ? refuse(ex, 400) : STEP_NEXT; /* a 404 waits: its body is no request */
 }
 
@@ -159,6 +139,29 @@ static enum step_result take_client(struct exchange *ex)
 
     remoteip_take(&ex->r);
     return request_decide(ex, status ? status : setenvif_site(&ex->r));
+}
+
+/* ProxyPass … mapping=encoded looks at the path first, in the places that the encoded one leads to. */
+static int translate_encoded(struct request *r, struct place_memo *memo)
+{
+    const char *decoded = r->uri;
+    int status;
+
+    if (!r->encoded)
+        return 0;
+    r->uri = r->encoded;
+    status = core_walk(r, memo, WALK_LOCATION);
+    if (!status)
+        status = proxy_translate_encoded(r);
+    if (status || r->proxy)
+        return status;
+    r->uri = decoded;
+    return r->undecodable ? request_refuse_path(r) : 0;
+}
+
+static enum step_result map_encoded(struct exchange *ex)
+{
+    return request_decide(ex, translate_encoded(&ex->r, ex->epoch->memo));
 }
 
 static enum step_result walk_locations(struct exchange *ex)
@@ -239,8 +242,9 @@ static int run_fixups(struct request *r)
     int status;
 
     mime_find(r);
-    core_override_type(r);
-    status = rewrite_place(r); /* sees no SetEnv: httpd has it first, too */
+    status = core_override_type(r);
+    if (!status)
+        status = rewrite_place(r); /* sees no SetEnv: httpd has it first, too */
     env_fixup(r);
     ssl_fixup(r);
     if (!status)
@@ -283,8 +287,10 @@ static enum step_result fix_up(struct exchange *ex)
  * who asked. */
 int request_look_up(struct request *r)
 {
-    int status = r->filename ? 0 : core_walk(r, NULL, WALK_LOCATION);
+    int status = r->filename ? 0 : translate_encoded(r, NULL);
 
+    if (!status && !r->filename)
+        status = core_walk(r, NULL, WALK_LOCATION);
     if (!status && !r->filename)
         status = translate_name(r);
     if (!status && !r->proxy && r->filename)
@@ -298,7 +304,7 @@ int request_look_up(struct request *r)
 
 static enum step_result prepare_proxy(struct exchange *ex)
 {
-    return request_decide(ex, ex->r.proxy ? proxy_prepare(&ex->r) : 0);
+    return request_decide(ex, proxy_prepare(&ex->r));
 }
 
 /* ---- answers of our own ---- */
@@ -323,7 +329,7 @@ static int status_without_file(struct exchange *ex)
 
     if (span_eq(r->head.method, SPAN("CONNECT")))
         return 405;
-    if (!http_registered_method(r->head.method)) {
+    if (!http_registered_method(r->head.method, &core_site_of(r->snapshot->main)->methods)) {
         REQUEST_LOG(r, LOG_CORE, LEVEL_ERROR, 135, "Invalid method in request %s",
                     http_escape_log(r->arena, r->head.line));
         return 501;
@@ -370,12 +376,6 @@ static enum step_result collect_body(struct exchange *ex)
     if (!relay_collect(ex))
         return ex->magic == EXCHANGE_MAGIC ? STEP_WAIT : STEP_DONE;
     return STEP_WAIT;
-}
-
-static enum step_result choose_member(struct exchange *ex)
-{
-    ex->r.handler = "proxy-server";
-    return balance_choose(ex);
 }
 
 static enum step_result connect_backend(struct exchange *ex)
@@ -471,6 +471,7 @@ static const struct step {
     { "read the path", read_path },
     { "frame the body", frame_body },
     { "take the client", take_client },
+    { "map the encoded path", map_encoded },
     { "walk the locations", walk_locations },
     { "translate", translate },
     { "map to a file", map_to_file },
@@ -482,7 +483,7 @@ static const struct step {
     { "prepare the proxy", prepare_proxy },
     { "answer here or proxy", answer_here_or_proxy },
     { "collect the body", collect_body },
-    { "choose a member", choose_member },
+    { "choose a member", balance_choose },
     { "connect", connect_backend },
     { "send", send_request },
     { "await the answer", await_answer },
@@ -519,7 +520,7 @@ void request_choose_again(struct exchange *ex)
     ex->retried = ex->hold_body = ex->deaf = false;
     ex->r.status = 0;
     ex->r.reason = ex->r.error_text = NULL;
-    ex->step = step_of(choose_member);
+    ex->step = step_of(balance_choose);
 }
 
 void request_reconnect(struct exchange *ex)
@@ -562,9 +563,9 @@ static int restart(struct exchange *ex, const char *path)
     r->authorised = r->errs_anew = r->type_settled = false;
     r->content_type = r->content_encoding = r->content_language = NULL;
     r->status = 0;
-    ex->step = step_of(walk_locations);
+    ex->step = step_of(map_encoded);
     if (fast)
-        return decode_path(r, span_of(r->uri));
+        return request_take_path(r, span_of(r->uri));
     r->previous = before;
     r->out = (struct http_fields){ 0 };
     if (r->keeps_vary && vary.p)
@@ -572,7 +573,7 @@ static int restart(struct exchange *ex, const char *path)
     r->keeps_vary = false;
     request_rename_env(r);
     ex->step = step_of(take_client);
-    return decode_path(r, span_of(r->uri));
+    return request_take_path(r, span_of(r->uri));
 }
 
 /* A coding that was refused is not the page's fault; the first request keeps its fields. */

@@ -357,9 +357,8 @@ static void begin_round(void *arg)
 
     *r = (struct round){ .arena = arena_new(), .snapshot = m->snapshot, .tls = m->tls, .by_key = map_new(MAP_EXACT) };
     free(m);
-    add_site(st, r, r->snapshot->main);
-    for (unsigned i = 0; i < r->snapshot->sites.n; i++)
-        add_site(st, r, r->snapshot->sites.items[i]);
+    for (unsigned i = 0; i < snapshot_sites(r->snapshot); i++)
+        add_site(st, r, snapshot_site(r->snapshot, i));
     map_each(r->by_key, start_job, old);
     st->round = r;
     free_round(old);
@@ -391,11 +390,10 @@ static struct stapler *start(void)
 
 static bool is_wanted(const struct snapshot *s)
 {
-    bool wanted = ssl_site_of(s->main)->stapling.on;
-
-    for (unsigned i = 0; !wanted && i < s->sites.n; i++)
-        wanted = ssl_site_of(s->sites.items[i])->stapling.on;
-    return wanted;
+    for (unsigned i = 0; i < snapshot_sites(s); i++)
+        if (ssl_site_of(snapshot_site(s, i))->stapling.on)
+            return true;
+    return false;
 }
 
 void stapler_use(struct stapler **st, struct snapshot *s, struct tls_sites *t)

@@ -94,11 +94,6 @@ static struct tls_context *make(const struct site *s, struct arena *a, char **er
 
 /* ---- all of them ---- */
 
-static const struct site *site_at(const struct snapshot *s, unsigned i)
-{
-    return i == 0 ? s->main : s->sites.items[i - 1];
-}
-
 static bool has_tls(const struct site *s)
 {
     return ssl_site_of(s)
@@ -108,7 +103,7 @@ static bool has_tls(const struct site *s)
 static bool make_all(struct tls_sites *t, const struct snapshot *s, struct arena *a, char **error)
 {
     for (unsigned i = 0; i < t->n; i++) {
-        const struct site *site = site_at(s, i);
+        const struct site *site = snapshot_site(s, i);
         if (!has_tls(site))
             continue;
         t->of[site->id] = make(site, a, error);
@@ -178,7 +173,7 @@ static bool make_all_towards(struct tls_sites *t, const struct snapshot *s, stru
 
 static struct tls_sites *empty(const struct snapshot *s)
 {
-    unsigned n = s->sites.n + 1;
+    unsigned n = snapshot_sites(s);
     struct tls_sites *t = base_alloc(sizeof(*t) + n * sizeof(*t->of));
 
     t->refs = 1;
@@ -239,8 +234,8 @@ static void each_file_towards(const struct ssl_proxy_part *p, tls_file_fn *visit
 void tls_sites_each_file(const struct snapshot *s, const struct tls_sites *t, tls_file_fn *visit, void *arg)
 {
     for (unsigned i = 0; i < t->n; i++)
-        if (has_tls(site_at(s, i)))
-            each_file_of_site(ssl_site_of(site_at(s, i)), visit, arg);
+        if (has_tls(snapshot_site(s, i)))
+            each_file_of_site(ssl_site_of(snapshot_site(s, i)), visit, arg);
     for (const struct towards *i = t->towards; i; i = i->next)
         each_file_towards(&i->part, visit, arg);
 }
@@ -308,7 +303,7 @@ struct tls_sites *tls_sites_renew(const struct snapshot *s, const struct tls_sit
     struct arena *a = arena_new();
 
     for (unsigned i = 0; i < t->n; i++) {
-        const struct site *site = site_at(s, i);
+        const struct site *site = snapshot_site(s, i);
         if (!old->of[site->id])
             continue;
         if (site_changed(site, changed))

@@ -64,9 +64,8 @@ static void visit_all(struct map *said, const struct snapshot *s, const struct t
 {
     struct visit v = { arena_new(), said, base_wall_us() / 1000000 };
 
-    visit_site(&v, s->main, tls_sites_of(t, s->main), visit);
-    for (unsigned i = 0; i < s->sites.n; i++) {
-        const struct site *site = s->sites.items[i];
+    for (unsigned i = 0; i < snapshot_sites(s); i++) {
+        const struct site *site = snapshot_site(s, i);
         visit_site(&v, site, tls_sites_of(t, site), visit);
     }
     arena_free(v.arena);

@@ -133,6 +133,7 @@ bool tunnel_hand_over(struct tunnel *t, enum tunnel_side from, struct span bytes
     ssize_t n = 0;
 
     look_at(t, &t->end[from], bytes);
+    to->stream->ending = both_said_close(t);
     if (!to->held && (n = stream_write(to->stream, &v, 1)) < 0) {
         if (errno != EAGAIN)
             return fail(t, !from) != FLOW_GONE;

@@ -15,6 +15,7 @@ import threading
 import time
 
 import pytest
+from flow.ports import free_port
 
 APACHE = shutil.which("apache2") or "/usr/sbin/apache2"
 MODULES = "/usr/lib/apache2/modules"
@@ -23,6 +24,13 @@ LOADED = ["mpm_event", "authz_core", "proxy", "proxy_http", "proxy_wstunnel"]
 
 if not os.path.exists(APACHE) or not WEIR:
     pytest.skip("needs apache2 and WEIR=…", allow_module_level=True)
+
+
+def wait_until(condition, seconds=20):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.01)
 
 
 # ---- backends -------------------------------------------------------------------------------------------------
@@ -123,12 +131,6 @@ def receive(peer):
         return peer.recv(65536)
     except OSError:
         return b""
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 # ---- servers --------------------------------------------------------------------------------------------------
@@ -263,9 +265,9 @@ class Run:
                 seen += backend.take()
         return seen
 
-    def log(self, number):
-        """After stop(): the lines of a case's error log."""
-        path = os.path.join(self.directory, "c%d.log" % number)
+    def log(self, name):
+        """After stop(): the lines of an error log, "c0" of the first case, "main"."""
+        path = os.path.join(self.directory, name + ".log")
         lines = []
         if os.path.exists(path):
             with open(path, errors="replace") as f:
@@ -310,6 +312,16 @@ def get(path, *fields, method="GET", version="1.1", body=b""):
 
 HANDSHAKE = ("Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13",
              "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==")
+
+
+def silent(peer, request):
+    """A script that gives no answer."""
+    peer.settimeout(6)
+    try:
+        peer.recv(1)
+    except OSError:
+        pass
+    return False
 
 
 def accept_upgrade(peer, request):
@@ -359,7 +371,8 @@ class Pair:
         finally:
             run.stop()
             for row in rows:
-                self.logs[side, row[0]] = run.log(self.number[row[0]])
+                self.logs[side, row[0]] = run.log("c%d" % self.number[row[0]])
+            self.logs[side, None] = run.log("main")
             run.clean()
 
     def of(self, name):

@@ -4,23 +4,13 @@ import os
 import re
 import shutil
 import tempfile
-import time
 
-from apache import APACHE, Backend, Run, accept_upgrade, free_port, ok, second_server
+from apache import APACHE, Backend, Run, accept_upgrade, free_port, ok, second_server, silent, wait_until
 
 MODULES = ("slotmem_shm", "proxy_balancer", "lbmethod_byrequests", "lbmethod_bytraffic", "lbmethod_bybusyness", "env", "authz_host", "headers", "rewrite")
 VARIABLES = ["BALANCER_NAME", "BALANCER_WORKER_NAME", "BALANCER_WORKER_ROUTE", "BALANCER_SESSION_STICKY", "BALANCER_SESSION_ROUTE",
              "BALANCER_ROUTE_CHANGED"]
 LOG = "CustomLog @DIR@/env.log \"%%V %%>s %s %%{session-sticky}n %%{session-route}n\"\n" % " ".join("[%%{%s}e]" % v for v in VARIABLES)
-
-
-def silent(peer, request):
-    peer.settimeout(6)
-    try:
-        peer.recv(1)
-    except OSError:
-        pass
-    return False
 
 
 def long_answer(peer, request):
@@ -41,6 +31,14 @@ def pool(members, name="p", settings=""):
     """A section; a member is written as its URL's rest and parameters: "@A@ route=a"."""
     lines = "".join("BalancerMember %s\n" % (m if "//" in m or ":" in m else "http://127.0.0.1:" + m) for m in members)
     return "<Proxy balancer://%s>\n%s%s</Proxy>\n" % (name, lines, "ProxySet %s\n" % settings if settings else "")
+
+
+def access_lines(run):
+    path = os.path.join(run.directory, "env.log")
+    if not os.path.exists(path): # httpd listens before it opens its logs
+        return 0
+    with open(path) as f:
+        return f.read().count("\n")
 
 
 class Told:
@@ -88,9 +86,10 @@ class Sequences:
             for number, row in enumerate(self.rows):
                 told = self.told[side, row[0]] = Told()
                 for request in row[2]:
+                    before = access_lines(run)
                     told.answers.append(run.ask(number, self.with_targets(run, request), self.wait))
-                    if "busyness" in row[1]:
-                        time.sleep(0.03) # httpd counts a request as busy until a moment after its answer
+                    if "busyness" in row[1]: # httpd counts a request as busy until a moment after its answer
+                        wait_until(lambda: access_lines(run) > before)
         finally:
             run.stop()
             self.read_logs(side, run)
@@ -116,7 +115,7 @@ class Sequences:
             told.variables = sorted(variables.get("c%d.example" % number, [])) # lines of several threads have no order
             if 101 in told.statuses: # httpd writes 101 or 500, as the client's end is a FIN or comes with unread bytes
                 told.variables = [v.partition(" ")[2] for v in told.variables]
-            told.log = [(l.module, l.level, l.ah, self.hide(run, message(l.text))) for l in run.log(number)
+            told.log = [(l.module, l.level, l.ah, self.hide(run, message(l.text))) for l in run.log("c%d" % number)
                         if l.level in ("error", "warn") and l.ah]
 
     def of(self, name):

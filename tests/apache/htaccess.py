@@ -72,8 +72,7 @@ class Grove:
         """The lines of error and above, without what names peers and sources."""
         found = []
         for line in self.pair.logs[side, name]:
-            # AH00554 of httpd stands in the main server's log
-            if line.level in ("emerg", "alert", "crit", "error") and line.ah != "00554":
+            if line.level in ("emerg", "alert", "crit", "error"):
                 text = re.sub(r"^(\[[^]]*\] )+", "", line.text)
                 text = re.sub(r"(\S+\.c\(\d+\): )?\[client [^]]*\] ", "", text)
                 found.append((line.level, escaped(re.sub(r"/tmp/weir-apache-\w+", "DIR", text))))

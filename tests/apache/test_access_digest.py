@@ -166,7 +166,7 @@ def talks():
             finally:
                 run.stop()
                 talk.said = {name: [(line.module, line.level, talk.shorten(re.sub(r"^.*?(AH\d{5}: )", r"\1", line.text)))
-                                    for line in run.log(n) if line.module in ("auth_digest", "authz_core", "authn_file")]
+                                    for line in run.log("c%d" % n) if line.module in ("auth_digest", "authz_core", "authn_file")]
                              for n, name in enumerate(NAMES)}
                 run.clean()
             both[side] = talk

@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from apache import APACHE, preamble, second_server
+from apache import APACHE, is_apache, preamble, second_server
 
 HOSTS = """DocumentRoot /tmp
 <VirtualHost *:65000>
@@ -59,3 +59,14 @@ def test_misuse_is_said_alike_and_fails(folder, words):
     assert weir == apache == 1
     assert [l for l in weir_said.splitlines() if " -- " in l] == [l for l in apache_said.splitlines() if " -- " in l]
     assert "-D name" in weir_said
+
+
+def test_a_relative_name_that_is_nowhere_is_told_with_both_places(tmp_path):
+    """A deliberate difference: httpd looks below ServerRoot only, and names that place only."""
+    if is_apache(second_server()):
+        pytest.skip("this is about Weir")
+    said = [subprocess.run([program, "-t", "-f", "nosuch.conf"], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+            for program in (APACHE, second_server())]
+    assert [s.returncode for s in said] == [1, 1]
+    assert said[0].stderr == "apache2: Could not open configuration file /etc/apache2/nosuch.conf: No such file or directory\n"
+    assert "nosuch.conf, neither below /etc/apache2 nor in %s: No such file or directory" % tmp_path in said[1].stderr

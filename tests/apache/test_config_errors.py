@@ -20,9 +20,15 @@ SNIPPETS = [
     "AllowEncodedSlashes maybe", "TraceEnable maybe", "LimitRequestLine -1", "LimitRequestFields x", "<VirtualHost>\n</VirtualHost>",
     # ProxyPass
     "ProxyPass", "ProxyPass /x", "ProxyPass /x h/y", "ProxyPass /x http:///y", "ProxyPass /x http://h:8x/", "ProxyPass /x http://[::1",
+    "RegexDefaultOptions", "RegexDefaultOptions none +icase -DOTALL", "RegexDefaultOptions +EXTENDED", "RegexDefaultOptions x",
+    "RegexDefaultOptions +", "RegexDefaultOptions +none", "RegexDefaultOptions \"\"", "<VirtualHost *:1>\nRegexDefaultOptions none\n</VirtualHost>",
+    "<Location />\nRegexDefaultOptions none\n</Location>", "RegisterHttpMethod", "RegisterHttpMethod FOO BAR", "RegisterHttpMethod \"a b\"",
+    "<VirtualHost *:1>\nRegisterHttpMethod FOO\n</VirtualHost>", "<Files x>\nRegisterHttpMethod FOO\n</Files>",
+    "RegisterHttpMethod %s" % " ".join("M%d" % i for i in range(40)),
+    "SetHandler \"%{req:X}\"", "SetHandler \"%{\"", "SetHandler \"%{nosuch:X}\"", "SetHandler \"proxy:http://%{HTTP_HOST}\"", "SetHandler",
     "ProxyPass /x http://h/ word", "ProxyPass /x http://h/ # comment", "ProxyPass /x !", "ProxyPass /x http://h/ nocanon noquery interpolate",
     "ProxyPass /x unix:/s|nothing", "ProxyPass /x unix:/s|http:", "ProxyPass /x unix:/s|http://h/", "ProxyPass ~ ( http://h/",
-    "ProxyPass /x http://h/ mapping=other", "ProxyPassMatch ~ ^/x http://h/", "ProxyPassMatch ^/(x http://h/", "ProxyPassMatch ^/x",
+    "ProxyPass /x http://h/ mapping=other", "ProxyPass / http://h/ mapping=encoded nocanon mapping=servlet", "ProxyPass / http://h/ mapping", "ProxyPassMatch ~ ^/x http://h/", "ProxyPassMatch ^/(x http://h/", "ProxyPassMatch ^/x",
     "ProxyPassMatch ^/(.*)$ http://h/$1", "ProxyPassMatch ^/(a)(/.*)? http://h:81$2", "ProxyPass \"/x http://h/",
     "<Location /x>\nProxyPass http://h/\n</Location>", "<Location /x>\nProxyPass /x http://h/\n</Location>",
     "<Location /x>\nProxyPass http://h/ word\n</Location>", "<Location /x>\nProxyPass\n</Location>",
@@ -111,7 +117,7 @@ SSL_SNIPPETS = [
 ]
 # Weir says no where Apache does not: what it would have to do is not built, or not what Weir is.
 REFUSED = ["ProxyBlock example.com",
-           "ProxyRemote * http://p:3128", "ProxyPass / http://h/ mapping=encoded"]
+           "ProxyRemote * http://p:3128"]
 SSL_REFUSED = ["SSLEngine optional", "SSLFIPS on", "SSLInsecureRenegotiation on", "SSLOCSPEnable on", "SSLOCSPDefaultResponder http://h/",
                "SSLSRPUnknownUserSeed x", "SSLCertificateFile pkcs11:x", "<Location />\nSSLCipherSuite HIGH\n</Location>",
                "<Location />\nSSLRequire \"x\" in PeerExtList(\"1.2.3\")\n</Location>", "<Location />\nSSLVerifyDepth 0\n</Location>"]

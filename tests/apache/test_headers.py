@@ -173,3 +173,32 @@ def test_lines_of_one_name_are_not_joined():
     apache, weir = Pair(rows).of("twice")
     assert b"X-Two: 1, 2\r\n" in apache.seen[0]
     assert b"X-Two: 1\r\nX-Two: 2\r\n" in weir.seen[0] or weir.seen == apache.seen
+
+
+READ = 'Header set R "expr=%{req:X}|%{HTTP:X}|%{req_novary:X}"\n'
+ADDED = [ # what reads a field to which RequestHeader added a line: the client's lines are one, the added one is not seen
+    "Header echo ^X$\n", "RequestHeader add X c\nHeader echo ^X$\n", "RequestHeader add X c early\nHeader echo ^X$\n",
+    "RequestHeader append X c\nHeader echo ^X$\n", "RequestHeader merge X c\nHeader echo ^X$\n",
+    "RequestHeader add X c\nRequestHeader add X d\nHeader echo ^X$\n" + READ,
+    "RequestHeader add X c\nRequestHeader edit X (.*) <$1>\nHeader echo ^X$\n" + READ, "RequestHeader add X c\n" + READ,
+    "RequestHeader add X c early\n" + READ, "RequestHeader set X c early\nRequestHeader add X d\n" + READ,
+    "RequestHeader unset X\nRequestHeader add X c\nRequestHeader add X d\nHeader echo ^X$\n" + READ,
+    "RequestHeader add X c early\nRewriteEngine On\nRewriteRule . - [E=V:%{HTTP:X}]\nHeader set R %{V}e\n",
+    "RequestHeader add X c early\nSetEnvIf X (.*) V=$1\nHeader set R %{V}e\n", "RequestHeader add X c early\nSetEnvIf X c V=yes\nHeader set R %{V}e\n",
+    "RequestHeader add X c early\n<Location />\nSetEnvIf ^X$ (.*) V=$1\n</Location>\nHeader set R %{V}e\n",
+    "<If \"%{HTTP:X} =~ /c/\">\nHeader set R yes\n</If>\nRequestHeader add X c early\n",
+]
+GIVEN = [(), ("X: a",), ("X: a", "X: b"), ("X: a", "x: b", "X: c")]
+ADDS = [("%r %r" % (line, given), line + TO, get("/", *given)) for line in ADDED for given in GIVEN]
+
+
+@pytest.fixture(scope="module")
+def adds():
+    return Pair(ADDS, modules=["headers", "rewrite", "setenvif"])
+
+
+@pytest.mark.parametrize("line", ADDED)
+def test_a_line_that_was_added_stands_behind_the_clients(adds, line):
+    for given in GIVEN:
+        apache, weir = adds.of("%r %r" % (line, given))
+        assert (weir.all("R"), weir.all("X")) == (apache.all("R"), apache.all("X")), given

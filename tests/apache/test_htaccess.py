@@ -229,6 +229,12 @@ def test_says_what_apache_says(grove, name):
     assert grove.faults("weir", name) == grove.faults("apache", name)
 
 
+def test_that_it_is_no_file_stands_in_the_main_servers_log(grove):
+    apache, weir = grove.faults("apache", None), grove.faults("weir", None)
+    assert apache and all("AH00554" in text for _, text in apache)
+    assert weir == apache
+
+
 def test_names_that_no_list_can_let_in_are_warned_of():
     """Include, LogLevel, ProxySet and their like, which httpd lets in, are warned of besides: docs/differences.md."""
     line = 'AllowOverrideList HEADER Foo Listen AllowMethods "<Files" "<Files>" php_value RewriteRule DocumentRoot "<IfModule" None2'

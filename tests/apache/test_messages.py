@@ -3,19 +3,10 @@ import re
 
 import pytest
 
-from apache import HANDSHAKE, Pair, get
+from apache import HANDSHAKE, Pair, get, silent
 
 TO = "ProxyPass / http://127.0.0.1:@A@/"
 WS = "ProxyPass / ws://127.0.0.1:@A@/"
-
-
-def silent(peer, request):
-    peer.settimeout(5)
-    try:
-        peer.recv(1)
-    except OSError:
-        pass
-    return False
 
 
 def close(peer, request):

@@ -30,6 +30,10 @@ LINES = [
      "<Location />\nHeader set X y\n</Location>"),
     ("nodecode, a section, to a balancer", "AllowEncodedSlashes NoDecode\nProxyPass /app balancer://b/n\n<Proxy balancer://b>\n"
      "BalancerMember " + TO + "\n</Proxy>"),
+    ("nodecode, a rule of a directory", "AllowEncodedSlashes NoDecode\nDocumentRoot /usr/lib/apache2\n<Directory /usr/lib/apache2>\nRewriteEngine On\n"
+     "RewriteRule (.*) " + TO + "/n/$1 [P]\n</Directory>"),
+    ("nodecode, a rule of files", "AllowEncodedSlashes NoDecode\nDocumentRoot /usr/lib/apache2\n<Files *>\nRewriteEngine On\n"
+     "RewriteRule (.*) " + TO + "/n/$1 [P]\n</Files>"),
     ("nodecode nocanon in a section", "AllowEncodedSlashes NoDecode\n<Location /app>\nProxyPass " + TO + "/n nocanon\n</Location>"),
     ("decode in a section", "AllowEncodedSlashes On\n<Location /app>\nProxyPass " + TO + "/n\n</Location>"),
     ("no merging", "MergeSlashes Off\nProxyPass /app " + TO + "/n"),
@@ -51,6 +55,10 @@ JOINED = [
     ("a path without its slash in a location", "<Location />\nProxyPass " + TO + "\n</Location>", get("/%7fx"), 500),
     ("a decoded query behind a port", "ProxyPass / " + TO, get("/%3Fx/y"), 400),
     ("a decoded fragment behind a port", "ProxyPassMatch ^/(.*)$ " + TO + "$1", get("/%23"), 400),
+    ("a port that is none", "ProxyPass / ws://127.0.0.1:99999/", get("/x"), 400),
+    ("a port that is none, by a pattern", "ProxyPassMatch ^/(.*) http://127.0.0.1:65536/$1", get("/x"), 400),
+    ("a port that is none, of a member", "ProxyPass / balancer://b/\n<Proxy balancer://b>\nBalancerMember http://127.0.0.1:99999\n</Proxy>", get("/x"), 400),
+    ("a port that is none, of a socket", "ProxyPass / unix:@SOCK@|http://h:99999/", get("/x"), 400),
     ("a blank in a raw path", "ProxyPassMatch ^/ws/(.*)$ \"" + TO + "/a $1\" nocanon", get("/ws/x"), 403),
 ]
 

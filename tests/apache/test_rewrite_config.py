@@ -34,12 +34,13 @@ SNIPPETS = [
     "RewriteMap", "RewriteMap a", "RewriteMap a int:tolower", "RewriteMap a INT:tolower", "RewriteMap a int:foo", "RewriteMap a txt:/nope",
     "RewriteMap a /nope", "RewriteMap a txt:@FILE@", "RewriteMap a rnd:@FILE@", "RewriteMap a @FILE@", "RewriteMap a dbmx", "RewriteMap a prg:/nope",
     "RewriteMap a prg:/bin/cat", "RewriteMap a \"prg:/bin/cat x y\"", "RewriteMap a b c d", "<Location /x>\nRewriteMap a int:tolower\n</Location>",
-    "RewriteMap a \"txt:\"", "RewriteMap a rnd:nope",
+    "RewriteMap a \"txt:\"", "RewriteMap a rnd:nope", "RewriteRule ^ - [H=application/x-httpd-php]", "RewriteRule ^ - [H=$1]",
+    "RewriteRule ^ - [T=application/x-httpd-php]", "RewriteRule ^ - [H=proxy:http://h]", "RewriteRule ^ - [H=proxy:fcgi://h]",
     "<VirtualHost *:1>\nRewriteMap a int:escape\nRewriteRule ^ ${a:x}\n</VirtualHost>", "<Limit GET>\nRewriteRule a b\n</Limit>",
     "<Files x>\nRewriteEngine On\nRewriteCond a b\nRewriteRule a b\n</Files>", "<Proxy *>\nRewriteRule a b\n</Proxy>",
 ]
 REFUSED = ["RewriteMap a dbm:@FILE@", "RewriteMap a dbm=sdbm:@FILE@", "RewriteMap a dbd:x", "RewriteMap a fastdbd:x",
-           "RewriteRule ^ - [H=application/x-httpd-php]", "RewriteRule ^ - [H=$1]", "RewriteRule ^ - [T=application/x-httpd-php]",
+           "RewriteRule ^ - [H=foo]",
            "RewriteEngine On\nRewriteMap a prg:/bin/cat somebody:else"]
 
 

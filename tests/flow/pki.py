@@ -107,8 +107,8 @@ class CA:
         return SimpleNamespace(cn=cn, cert=base + ".pem", key=base + ".key", both=both, serial=serial, base=base)
 
     def chained(self, leaf):
-        """The file as public authorities hand it out: the leaf, then who signed it."""
-        return write(leaf.base + ".chain", read(leaf.cert, self.cert))
+        """With the file as public authorities hand it out: the leaf, then who signed it."""
+        return changed(leaf, cert=write(leaf.base + ".chain", read(leaf.cert, self.cert)))
 
     def revoke(self, leaf):
         openssl("ca", "-config", "ca.cnf", "-revoke", leaf.cert, folder=self.folder)
@@ -118,15 +118,25 @@ class CA:
         return self.path("crl.pem")
 
 
+def changed(leaf, **files):
+    return SimpleNamespace(**vars(leaf) | files)
+
+
 def encrypted(leaf, phrase):
     openssl("pkey", "-in", leaf.key, "-aes256", "-passout", "pass:" + phrase, "-out", leaf.base + ".locked")
-    return leaf.base + ".locked"
+    return changed(leaf, key=leaf.base + ".locked")
+
+
+def installed(folder, name="live"):
+    """Where `install` puts a certificate and its key."""
+    base = os.path.join(str(folder), name)
+    return SimpleNamespace(cert=base + ".pem", key=base + ".key")
 
 
 def install(leaf, folder, name="live"):
     """Copies it to where a configuration names it: as a renewal does, each file at once."""
-    for ending, source in (("pem", leaf.cert), ("key", leaf.key)):
-        target = os.path.join(str(folder), "%s.%s" % (name, ending))
+    there = installed(folder, name)
+    for source, target in ((leaf.cert, there.cert), (leaf.key, there.key)):
         shutil.copy(source, target + ".new")
         os.rename(target + ".new", target)
 
@@ -139,6 +149,16 @@ def folder():
         yield path
     finally:
         shutil.rmtree(path, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def authority():
+    """A CA with a certificate for example.com and for where tests run, and `.other`, which nobody believes."""
+    with folder() as path:
+        ca = CA(path)
+        ca.leaf = ca.issue("example.com", "example.com", "www.example.com", "localhost", "127.0.0.1")
+        ca.other = CA(path, "Other CA")
+        yield ca
 
 
 def client_context(ca=None, leaf=None, version=None, alpn=None, ciphers=None):

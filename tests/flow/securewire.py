@@ -115,13 +115,8 @@ class TlsBackend(Backend):
         context.sni_callback = lambda _tls, name, _context: self.names.append(name)
         super().__init__(script, **options)
 
-    def run(self):
-        while True:
-            try:
-                peer, _ = self.socket.accept()
-            except OSError:
-                return
-            threading.Thread(target=self.shake_hands, args=(peer,), daemon=True).start()
+    def take(self, peer):
+        threading.Thread(target=self.shake_hands, args=(peer,), daemon=True).start()
 
     def shake_hands(self, peer):
         peer.settimeout(PATIENCE)
@@ -131,11 +126,7 @@ class TlsBackend(Backend):
             self.failures.append(e)
             peer.close()
             return
-        self.wires.append(wire)
-        if self.script:
-            self.serve(wire)
-        else:
-            self.queue.put(wire)
+        self.keep(wire)
 
     @property
     def resumed(self):

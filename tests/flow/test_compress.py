@@ -6,7 +6,7 @@ import time
 import zlib
 
 import pytest
-from harness import Backend, Weir, answer, request, until
+from harness import PATIENCE, Backend, Weir, answer, request, until
 
 CONF = """
 CustomLog {dir}/access.log "%>s %{ratio}n %{in}n %{out}n %B"
@@ -63,7 +63,7 @@ def test_a_backend_that_breaks_off_is_no_whole_answer():
             b.read_request()
             b.send(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n" + b"x" * 500)
         c.read_head()
-        assert c.ends_within(10)
+        assert c.ends()
         assert not c.seen.endswith(b"0\r\n\r\n")
 
 
@@ -129,7 +129,7 @@ def test_many_at_once_and_kept_connections():
         for t in threads:
             t.start()
         for t in threads:
-            t.join(30)
+            t.join(60)
         assert not bad and all(not t.is_alive() for t in threads)
 
 
@@ -163,7 +163,7 @@ def test_a_part_of_a_long_answer_ends_with_the_part():
             reply = c.read_response()
             assert (reply.status, reply.body) == (206, b"0123456789" * 2)
             assert reply.get("Content-Range") == "bytes %d-%d/10000000000" % (start, start + 19)
-            assert ended.wait(10)
+            assert ended.wait(PATIENCE)
         c.send(request("GET", "/", [("Range", "bytes=0-4,100000-100003")]))
         reply = c.read_response()
         assert reply.status == 206 and reply.body.count(b"Content-range") == 2

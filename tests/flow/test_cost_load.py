@@ -36,17 +36,15 @@ LOADS = {"echo -c 64": 0, "push -c 4": 0, "http -c 64": 0.001, "connect": 0.001}
 
 
 @contextlib.contextmanager
-def server(prefix=()):
+def server(leaf, prefix=()):
     backend, tls = free_port(), free_port()
-    with pki.folder() as folder:
-        leaf = pki.CA(folder).issue("localhost", "localhost")
-        peer = subprocess.Popen([TOOLS + "/bench-backend", "-p", str(backend)])
-        try:
-            with Weir(CONFIG, prefix=prefix, backend=backend, tls=tls, cert=leaf.cert, key=leaf.key) as weir:
-                yield weir
-        finally:
-            peer.kill()
-            peer.wait()
+    peer = subprocess.Popen([TOOLS + "/bench-backend", "-p", str(backend)])
+    try:
+        with Weir(CONFIG, prefix=prefix, backend=backend, tls=tls, cert=leaf.cert, key=leaf.key) as weir:
+            yield weir
+    finally:
+        peer.kill()
+        peer.wait()
 
 
 def load(how, port):
@@ -70,10 +68,10 @@ def may_trace():
 
 
 @pytest.mark.skipif(not may_trace(), reason="strace is not installed or may not trace here")
-def test_no_worker_waits_for_another_or_wakes_one(tmp_path):
+def test_no_worker_waits_for_another_or_wakes_one(ca, tmp_path):
     file = str(tmp_path / "futex")
     spans = {}
-    with server([*FUTEX.split(), "-o", file]) as weir:
+    with server(ca.leaf, [*FUTEX.split(), "-o", file]) as weir:
         for how in LOADS:
             load(how, weir.port) # what happens once
             began = time.time()
@@ -91,8 +89,8 @@ def held(weir):
     return int(re.search(r"^Pss_Anon:\s+(\d+)", pki.read("/proc/%d/smaps_rollup" % weir.pid), re.M)[1]) * 1024
 
 
-def test_memory_goes_back_when_many_tunnels_ended():
-    with server() as weir:
+def test_memory_goes_back_when_many_tunnels_ended(ca):
+    with server(ca.leaf) as weir:
         load("echo -c 8 -S", weir.values["tls"])
         before = held(weir)
         idle = subprocess.Popen([TOOLS + "/bench-load", "idle", "-S", "-c", str(TUNNELS), str(weir.values["tls"]), "/"],

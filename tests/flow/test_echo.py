@@ -60,7 +60,7 @@ def code_of(wire):
     """The code of the Close that comes next; the server ends the connection after it."""
     opcode, payload, _ = wire.read_frame()
     assert opcode == CLOSE, (opcode, payload)
-    assert wire.half_close().ends_within(PATIENCE)
+    assert wire.half_close().ends()
     return struct.unpack(">H", payload[:2])[0] if payload else None
 
 

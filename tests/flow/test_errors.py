@@ -5,15 +5,9 @@ import socket
 import time
 
 import pytest
-from harness import (Backend, Weir, answer, free_port, handshake, request, serve_hello, until, with_hosts)
+from harness import (SOON, Backend, Weir, answer, free_port, handshake, request, serve_hello, until, with_hosts)
 
 HTTP = "ProxyPass / http://127.0.0.1:{backend}/"
-
-
-@pytest.fixture
-def backend():
-    with Backend() as b:
-        yield b
 
 
 # ---- backends out of reach
@@ -54,7 +48,7 @@ def test_an_answer_that_does_not_come_is_504(backend):
         begun = time.monotonic()
         got = weir.get("/a")
         assert got.line == "HTTP/1.1 504 Gateway Timeout"
-        assert 0.8 < time.monotonic() - begun < 5
+        assert 0.8 < time.monotonic() - begun < SOON
         weir.wait_for_log(r"\(110\)Connection timed out.*AH01102: error reading status line from remote server 127.0.0.1:%d" % backend.port)
 
 
@@ -85,7 +79,7 @@ def test_a_connect_that_hangs_is_given_up_after_connectiontimeout():
         with Weir("ProxyPass / http://127.0.0.1:%d/ connectiontimeout=500ms" % full.getsockname()[1]) as weir:
             begun = time.monotonic()
             assert weir.get().status == 503
-            assert time.monotonic() - begun < 5
+            assert time.monotonic() - begun < SOON
             weir.wait_for_log(r"\(110\)Connection timed out.*AH00957")
         for s in queued:
             s.close()
@@ -99,6 +93,7 @@ def test_each_address_of_a_name_is_tried(host, tmp_path):
                   prefix=prefix) as weir:
             for _ in range(4):
                 assert weir.get().status == 200
+            weir.stop()
             assert "[proxy:error]" not in weir.error_log() # an address that failed is news only if none is left
 
 
@@ -227,7 +222,7 @@ def test_the_page_of_a_body_that_cannot_be_framed_comes_from_its_backend_and_the
                                              "ProxyPass / http://127.0.0.1:{pages}/", pages=pages) as weir, weir.connect() as client:
         got = client.send(request("POST", "/x", fields)).read_response()
         assert got.body == b"hello from /pages/bad" and got.get("Connection") == "close"
-        assert client.ends_within(5)
+        assert client.ends()
 
 
 def test_an_errordocument_that_fails_itself_falls_back_to_the_plain_page():
@@ -303,7 +298,7 @@ def test_limits_of_the_head(backend, name, raw, status):
     with Weir(name + "\n" + HTTP, backend=backend) as weir:
         client = weir.connect().send(raw)
         assert client.read_response().status == status
-        assert client.ends_within(3) and backend.connections == 0
+        assert client.ends() and backend.connections == 0
         until(lambda: " %d " % status in weir.access_log(), "its access line")
 
 
@@ -318,7 +313,7 @@ def test_an_endless_head_is_cut_off_with_little_memory(backend, flood):
             ended = False
         except OSError:
             ended = True
-        assert ended or client.ends_within(5)
+        assert ended or client.ends()
         assert weir.rss() - before < 8 << 20
 
 
@@ -327,15 +322,15 @@ def test_a_head_that_does_not_come_in_time_is_408(backend):
         client = weir.connect().send(b"GET / HTTP/1.1\r\n")
         begun = time.monotonic()
         got = client.read_response()
-        assert got.status == 408 and time.monotonic() - begun < 4
-        assert client.ends_within(3)
+        assert got.status == 408 and time.monotonic() - begun < SOON
+        assert client.ends()
         weir.wait_for_log(r"\[reqtimeout:info\].*AH01382: Request header read timeout")
 
 
 def test_a_connection_that_says_nothing_is_closed_without_a_word(backend):
     with Weir("RequestReadTimeout header=1\n" + HTTP, backend=backend) as weir:
         client = weir.connect()
-        assert client.ends_within(4) and not client.buffer
+        assert client.ends() and not client.buffer
 
 
 def test_a_body_that_does_not_come_in_time_is_408(backend):
@@ -343,7 +338,7 @@ def test_a_body_that_does_not_come_in_time_is_408(backend):
         client = weir.connect().send(request("POST", "/", [("Content-Length", "100")]) + b"some")
         peer = backend.accept()
         assert client.read_response().status == 408
-        assert peer.ends_within(2) and len(peer.seen.split(b"\r\n\r\n", 1)[1]) == 4
+        assert peer.ends() and len(peer.seen.split(b"\r\n\r\n", 1)[1]) == 4
 
 
 def test_five_hundred_slow_clients_do_not_hold_up_another():
@@ -354,7 +349,7 @@ def test_five_hundred_slow_clients_do_not_hold_up_another():
                 client.send(b"y")
             begun = time.monotonic()
             assert weir.get().status == 200
-            assert time.monotonic() - begun < 1
+            assert time.monotonic() - begun < SOON # they have 20 s
         for client in slow:
             client.close()
 

@@ -5,12 +5,6 @@ from harness import (BINARY, TEXT, Backend, Weir, accept_of, answer, frame, hand
 WS = "ProxyPass / ws://127.0.0.1:{backend}/"
 
 
-@pytest.fixture
-def backend():
-    with Backend() as b:
-        yield b
-
-
 def refused(weir, backend, reply, close=True):
     """Sends a handshake, has the backend reply so, and returns what the client gets."""
     client = weir.connect().send(handshake("/path"))
@@ -144,7 +138,7 @@ def test_bytes_after_a_refused_handshake_never_reach_the_backend(backend):
         peer.read_head()
         peer.send(answer(403, b"no"))
         assert client.read_response().status == 403
-        peer.ends_within(5)
+        peer.ends()
         assert not peer.buffer and backend.connections == 1
 
 
@@ -174,7 +168,7 @@ def test_a_tunnels_backend_connection_is_never_used_again(backend):
     with Weir("ThreadsPerChild 1\n" + WS, backend=backend) as weir:
         client, peer = weir.tunnel(backend)
         client.close()
-        assert peer.ends_within(5)
+        assert peer.ends()
         other = weir.connect().send(request())
         peer = backend.accept()
         peer.read_head()
@@ -317,7 +311,7 @@ def test_a_client_that_leaves_before_the_101_ends_the_backends_connection(backen
         peer = backend.accept()
         peer.read_head()
         client.reset()
-        assert peer.ends_within(2)
+        assert peer.ends()
 
 
 def test_a_backend_that_never_answers_the_handshake_is_504(backend):
@@ -326,13 +320,13 @@ def test_a_backend_that_never_answers_the_handshake_is_504(backend):
         peer = backend.accept()
         got = client.read_response()
         assert got.status == 504 and got.line == "HTTP/1.1 504 Gateway Timeout"
-        assert peer.ends_within(5)
+        assert peer.ends()
 
 
 def test_many_handshakes_at_once_each_get_their_own_accept():
     def script(wire):
         wire.send(switching(wire.read_head()))
-        wire.ends_within(20)
+        wire.ends_within(100)
 
     with Backend(script) as backend, Weir(WS, backend=backend) as weir:
         clients = [weir.connect() for _ in range(100)]

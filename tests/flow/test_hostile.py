@@ -10,18 +10,12 @@ import threading
 import time
 
 import pytest
-from harness import (PATIENCE, TEXT, Backend, Weir, answer, close_frame, frame, free_port, handshake, request, switching,
-                     until)
+from harness import (SOON, PATIENCE, TEXT, Backend, Weir, answer, close_frame, frame, free_port, handshake, paces, request,
+                     switching, until)
 
 ONE = "ThreadsPerChild 1\n" # one worker, so that pooled connections and slots are met again
 HTTP = ONE + "ProxyPass / http://127.0.0.1:{backend}/"
 MIB = 1 << 20
-
-
-@pytest.fixture
-def backend():
-    with Backend() as b:
-        yield b
 
 
 @pytest.fixture
@@ -75,7 +69,7 @@ def test_an_answer_that_fills_the_read_buffer_exactly_leaves_a_usable_connection
         begun = time.monotonic()
         assert peer.read_head().line.startswith("GET /2 ") and backend.connections == 1
         peer.send(answer(200, b"two"))
-        assert client.read_response().body == b"two" and time.monotonic() - begun < 1
+        assert client.read_response().body == b"two" and time.monotonic() - begun < SOON
 
 
 @pytest.mark.parametrize("unasked", [answer(200, b"poison"), b"H", b"\r\n"], ids=["an answer", "a byte", "a blank line"])
@@ -90,11 +84,11 @@ def test_what_a_kept_backend_says_unasked_is_never_the_next_answer(backend, unas
         with standing_still(weir):
             client.send(request(path="/2"))
             first.send(unasked)
-        second = backend.accept(3)
+        second = backend.accept()
         assert second.read_head().line.startswith("GET /2 ")
         second.send(answer(200, b"two"))
         assert client.read_response().body == b"two"
-        assert first.ends_within(2) and b"/2" not in first.seen
+        assert first.ends() and b"/2" not in first.seen
 
 
 def speak_first(wire):
@@ -112,7 +106,6 @@ def test_backends_that_speak_before_they_are_asked_are_heard_at_once():
             for client in clients:
                 client.send(request())
         for client in clients:
-            client.socket.settimeout(3)
             assert client.read_response().body == b"busy"
 
 
@@ -124,9 +117,9 @@ def test_an_answer_with_a_length_and_chunks_is_the_connections_last(backend):
         first.send(answer(200, b"", [("Content-Length", "100"), ("Transfer-Encoding", "chunked")], length=False),
                    b"3\r\none\r\n0\r\n\r\n")
         assert client.read_response().body == b"one"
-        assert first.ends_within(2)
+        assert first.ends()
         client.send(request(path="/2"))
-        second = backend.accept(3)
+        second = backend.accept()
         assert second.read_head().line.startswith("GET /2 ")
         second.send(answer(200, b"two"))
         assert client.read_response().body == b"two"
@@ -151,7 +144,7 @@ def test_a_page_of_a_backend_arrives_while_the_client_goes_on_sending_and_memory
         peer = pages.accept()
         assert peer.read_head().line.startswith("GET /err ")
         with flood(client, 256 * MIB) as sending:
-            sending.join(0.7)
+            until(lambda: not sending.is_alive() or client.is_stuck(), "no more to go in")
             assert sending.is_alive(), "Weir took the whole body, and for nobody"
             assert weir.rss() - before < 16 * MIB
             peer.send(answer(200, b"the page"))
@@ -166,9 +159,9 @@ def test_the_page_of_a_502_is_asked_for_after_a_backend_that_reset_an_upload(bac
         first = backend.accept()
         first.read_head()
         with flood(client, 100 * MIB) as sending:
-            sending.join(0.2) # till the backend's buffers are full
+            until(lambda: not sending.is_alive() or client.is_stuck(), "the backend's buffers to be full")
             first.reset()
-            peer = pages.accept(3)
+            peer = pages.accept()
             seen = peer.read_head() # not a silent connection: the first backend's deafness was its own
             assert seen.line.startswith("GET /err ") and "Content-Length" not in seen
             peer.send(answer(200, b"the page"))
@@ -236,8 +229,8 @@ def test_sigterm_ends_well_with_clients_in_the_queue_for_a_slot_that_have_said_a
             client.half_close()
         assert all(client.is_silent(0.02) for client in clients) and backend.connections == 1
         weir.kill(signal.SIGTERM)
-        assert weir.wait(5) == 0
-        assert all(client.ends_within(1) for client in (holder, *clients))
+        assert weir.wait() == 0
+        assert all(client.ends() for client in (holder, *clients))
 
 
 def test_who_waits_for_a_slot_without_acquire_waits_no_longer_than_proxytimeout(backend):
@@ -246,7 +239,7 @@ def test_who_waits_for_a_slot_without_acquire_waits_no_longer_than_proxytimeout(
         client, peer = weir.tunnel(backend)
         begun = time.monotonic()
         waiting = weir.connect().send(request())
-        assert waiting.socket.recv(12) == b"HTTP/1.1 503" and 0.8 < time.monotonic() - begun < 4
+        assert waiting.socket.recv(12) == b"HTTP/1.1 503" and 0.8 < time.monotonic() - begun < SOON
         weir.wait_for_log("AH00941: .*failed to acquire connection for")
         peer.send(frame(TEXT, b"still here"))
         assert client.read_frame()[1] == b"still here" and backend.connections == 1
@@ -259,7 +252,6 @@ def test_with_proxy100continue_off_the_100_is_weirs_own(backend):
         client = weir.connect().send(request("POST", "/", [("Expect", "100-continue"), ("Content-Length", "4")]))
         peer = backend.accept()
         assert "Expect" not in peer.read_head() # so the backend has nothing to say yet
-        client.socket.settimeout(3)
         assert client.read_head().status == 100
         client.send(b"body")
         assert peer.read(4) == b"body"
@@ -276,7 +268,7 @@ def test_a_400_says_that_it_is_the_last_answer(raw):
         client = weir.connect().send(raw)
         got = client.read_response()
         assert got.status == 400 and got.get("Connection") == "close"
-        assert client.ends_within(2) and not client.buffer
+        assert client.ends() and not client.buffer
 
 
 def test_a_404_to_a_body_unread_says_close_and_to_a_body_that_is_here_does_not():
@@ -287,30 +279,32 @@ def test_a_404_to_a_body_unread_says_close_and_to_a_body_that_is_here_does_not()
         client.send(request("POST", "/no", [("Content-Length", "4000000")], b"abc"))
         got = client.read_response()
         assert got.status == 404 and got.get("Connection") == "close"
-        assert client.ends_within(2) and not client.buffer
+        assert client.ends() and not client.buffer
 
 
 def test_a_client_that_goes_on_sending_slowly_after_its_answer_is_not_reset_in_two_seconds():
     """The two seconds are of silence; a reset would take the answer with it."""
-    with Weir("") as weir:
-        client = weir.connect().send(request("POST", "/no", [("Content-Length", "4000000")]))
-        for _ in range(16): # 3.2 s; after a reset this fails, or the reading does
-            client.send(b"x" * 1000)
-            time.sleep(0.2)
-        assert client.read_response().status == 404
-        assert client.ends_within(1) and weir.process.poll() is None # the end that was said at once
-        client.send(b"x")
-        client.half_close()
+    for pace in paces():
+        with pace, Weir("") as weir:
+            client = weir.connect().send(request("POST", "/no", [("Content-Length", "4000000")]))
+            for _ in range(16): # 3.2 s; after a reset this fails, or the reading does
+                client.send(b"x" * 1000)
+                time.sleep(0.2)
+                pace.within(1.8)
+            assert client.read_response().status == 404
+            assert client.ends() and weir.process.poll() is None # the end that was said at once
+            client.send(b"x")
+            client.half_close()
 
 
 def test_keepalives_max_counts_as_apaches():
-    with Weir("") as weir, weir.connect() as client:
+    with Weir("KeepAliveTimeout 5") as weir, weir.connect() as client:
         for left in range(100, 0, -1):
             got = client.send(request("OPTIONS", "*", [("Connection", "keep-alive")])).read_response()
             assert got.status == 200 and got.get("Keep-Alive") == "timeout=5, max=%d" % left
         got = client.send(request("OPTIONS", "*", [("Connection", "keep-alive")])).read_response()
         assert got.status == 200 and got.get("Connection") == "close" and "Keep-Alive" not in got
-        assert client.ends_within(2) and not client.buffer
+        assert client.ends() and not client.buffer
 
 
 def test_an_end_in_the_same_packet_as_the_request_is_seen(backend):
@@ -321,7 +315,7 @@ def test_an_end_in_the_same_packet_as_the_request_is_seen(backend):
         client.close()
         peer = backend.accept()
         peer.read_head()
-        assert peer.ends_within(2)
+        assert peer.ends()
 
 
 # ---- what is passed on
@@ -357,7 +351,7 @@ def test_a_handshake_pending_at_a_graceful_stop_still_becomes_a_tunnel(backend):
         client.send(close_frame(masked=True))
         peer.read_frame()
         peer.send(close_frame())
-        assert weir.wait(5) == 0
+        assert weir.wait() == 0
 
 
 # ---- memory and turns
@@ -369,7 +363,7 @@ def test_interim_answers_that_nobody_reads_stay_bounded(backend):
         peer = backend.accept()
         peer.read_head()
         quietly(peer.send, *[hints] * 9) # one less than are too many
-        assert peer.ends_within(2), "the backend may go on"
+        assert peer.ends(), "the backend may go on"
         assert client.read_until(b"HTTP/1.1 502") # after those that were taken
         weir.wait_for_log(r"AH00898: Too many \(\d\) interim responses from origin server")
 

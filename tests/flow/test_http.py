@@ -13,12 +13,6 @@ MIB = 1 << 20
 
 
 @pytest.fixture
-def backend():
-    with Backend() as b:
-        yield b
-
-
-@pytest.fixture
 def weir(backend):
     with Weir(ONE + HTTP, backend=backend) as w:
         yield w
@@ -237,7 +231,7 @@ def test_expect_the_backend_refuses_at_once_and_the_body_is_never_sent(weir, bac
     if got.status == 100: # Weir may have asked for the body itself
         got = client.read_response()
     assert got.status == 413 and got.body == b"too large"
-    assert client.ends_within(5) # the body may or may not follow: the connection cannot be used on
+    assert client.ends() # the body may or may not follow: the connection cannot be used on
 
 
 def test_expect_the_backend_says_nothing_and_the_client_sends_anyway(backend):
@@ -307,15 +301,15 @@ def test_a_client_that_resets_takes_its_request_to_the_backend_with_it(weir, bac
     peer = backend.accept()
     peer.read_head()
     client.reset()
-    assert peer.ends_within(1)
+    assert peer.ends()
 
 
-def test_a_client_that_closes_is_noticed_within_two_seconds(weir, backend):
+def test_a_client_that_closes_is_noticed_soon(weir, backend):
     client = weir.connect().send(request())
     peer = backend.accept()
     peer.read_head()
     client.close()
-    assert peer.ends_within(2.5)
+    assert peer.ends()
 
 
 def test_a_client_that_leaves_in_the_middle_of_its_body(weir, backend):
@@ -324,7 +318,7 @@ def test_a_client_that_leaves_in_the_middle_of_its_body(weir, backend):
     peer.read_head()
     peer.read(500)
     client.close()
-    assert peer.ends_within(2.5) and not peer.buffer
+    assert peer.ends() and not peer.buffer
 
 
 def test_a_client_that_leaves_in_the_middle_of_an_answer(weir, backend):
@@ -334,7 +328,7 @@ def test_a_client_that_leaves_in_the_middle_of_an_answer(weir, backend):
     peer.send(answer(200, b"", [("Transfer-Encoding", "chunked")], length=False) + b"3\r\nabc\r\n")
     client.read_until(b"abc")
     client.reset()
-    assert peer.ends_within(2)
+    assert peer.ends()
 
 
 def test_a_request_that_was_called_off_is_in_the_access_log_as_499_and_aborted(weir, backend):
@@ -520,7 +514,7 @@ def test_keepalive_off_and_the_clients_close_are_honoured(backend):
         peer.read_head()
         peer.send(answer())
         assert client.read_response().get("Connection") == "close"
-        assert client.ends_within(2)
+        assert client.ends()
 
 
 def test_the_request_after_maxkeepaliverequests_says_close(backend):
@@ -534,7 +528,7 @@ def test_the_request_after_maxkeepaliverequests_says_close(backend):
             peer.read_head()
             peer.send(answer())
             assert (client.read_response().get("Connection") == "close") == (turn == 3)
-        assert client.ends_within(2)
+        assert client.ends()
 
 
 def test_keepalivetimeout_ends_an_idle_connection(backend):
@@ -542,10 +536,10 @@ def test_keepalivetimeout_ends_an_idle_connection(backend):
         client = weir.connect().send(request())
         peer = backend.accept()
         peer.read_head()
+        begun = time.monotonic()
         peer.send(answer())
         client.read_response()
-        begun = time.monotonic()
-        assert client.ends_within(3) and time.monotonic() - begun > 0.7
+        assert client.ends() and time.monotonic() - begun > 0.9
 
 
 # ---- large
@@ -621,7 +615,7 @@ def test_a_client_that_does_not_read_holds_the_backend_up(weir, backend):
     thread = threading.Thread(target=lambda: quiet(lambda: peer.send(
         answer(200, b"", [("Content-Length", str(64 * MIB))], length=False), *[b"x" * MIB] * 64)), daemon=True)
     thread.start()
-    thread.join(1)
+    until(lambda: not thread.is_alive() or peer.is_stuck(), "no more to go in")
     assert thread.is_alive() and weir.rss() - before < 8 * MIB
     client.read_head()
     assert client.discard(64 * MIB)[0] == 64 * MIB

@@ -1,4 +1,5 @@
 """From the command line to the end: checks, signals, PidFile, daemon, privileges, systemd, and too few descriptors."""
+import contextlib
 import os
 import pwd
 import re
@@ -9,7 +10,7 @@ import subprocess
 import time
 
 import pytest
-from harness import (PATIENCE, TEXT, WEIR, Backend, Weir, answer, close_frame, frame, free_port, request, serve_hello, until)
+from harness import (PATIENCE, SOON, TEXT, WEIR, Backend, Weir, answer, close_frame, frame, free_port, request, serve_hello, until)
 
 HTTP = "ProxyPass / http://127.0.0.1:{backend}/"
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs to be started as root")
@@ -88,7 +89,7 @@ def test_a_stop_during_requests_and_handshakes_is_clean():
         tunnels = [weir.tunnel(backend) for _ in range(5)]
         weir.stop()
         for wire in (*clients, *peers, half, *sum(tunnels, ())):
-            assert wire.ends_within(2)
+            assert wire.ends()
 
 
 def test_graceful_stop_takes_nothing_new_and_lets_open_work_end():
@@ -119,8 +120,8 @@ def test_gracefulshutdowntimeout_ends_what_does_not_end_by_itself():
         begun = time.monotonic()
         weir.kill(signal.SIGWINCH)
         assert weir.wait() == 0
-        assert 0.8 < time.monotonic() - begun < 5
-        assert client.ends_within(1) and peer.ends_within(1)
+        assert 0.8 < time.monotonic() - begun < SOON
+        assert client.ends() and peer.ends()
         assert " 101 " in weir.access_log()
 
 
@@ -171,7 +172,9 @@ def test_k_graceful_without_a_pid_file_says_why_nothing_is_found_and_leaves_the_
         done = weir.run("-k", "graceful")
         assert "weir (/run/weir.pid) not running, trying to start" in done.stdout and "No PidFile is named" in done.stdout
         assert done.returncode == 1 and "AH00072" in done.stderr # the port is the running one's
-        assert weir.get().status == 200 and "in charge" not in weir.error_log()
+        assert weir.get().status == 200
+        weir.stop()
+        assert "in charge" not in weir.error_log()
         assert not os.path.exists("/run/weir.pid")
 
 
@@ -257,9 +260,16 @@ def test_the_keeper_ends_with_the_server_and_with_its_death():
         weir.process = None # nothing is left to stop
 
 
+def low_port():
+    for port in range(700, 1000):
+        with contextlib.suppress(OSError):
+            return free_port(port)
+    pytest.skip("no port below 1024 is free")
+
+
 @needs_root
 def test_a_low_port_added_by_a_reload_is_opened_by_the_keeper():
-    low = next(p for p in range(700, 1000) if refused(p))
+    low = low_port()
     with Backend(serve_hello) as backend, Weir("User nobody\n" + HTTP, backend=backend, env=NO_LEAKS) as weir:
         weir.configure("User nobody\nListen 127.0.0.1:{port}\nListen 127.0.0.1:%d\n%s" % (low, HTTP))
         weir.reload()

@@ -4,21 +4,12 @@ import os
 
 import pki
 import pytest
+import secureweir
 from harness import Backend, Weir, free_port, request, serve_hello
-from securewire import connect
 
-CONFIG = """
-Listen 127.0.0.1:{port}
-Listen 127.0.0.1:{plain}
-LogLevel info
-<VirtualHost *:{port}>
-    ServerName example.com
-    SSLEngine on
-    SSLCertificateFile {cert}
-    SSLCertificateKeyFile {key}
+SECURE = """
     SSLCACertificateFile {ca}
     SSLVerifyClient optional
-    ProxyPass / http://127.0.0.1:{backend}/
     <Location />
         AuthType Basic
         AuthName holders
@@ -41,7 +32,10 @@ LogLevel info
         Satisfy Any
         SSLOptions +StrictRequire
     </Location>
-</VirtualHost>
+"""
+PLAIN = """
+Listen 127.0.0.1:{port}
+Listen 127.0.0.1:{plain}
 <VirtualHost *:{plain}>
     ServerName example.com
     ProxyPass / http://127.0.0.1:{backend}/
@@ -61,11 +55,9 @@ def basic(user, password):
 
 
 @pytest.fixture(scope="module")
-def place():
-    with pki.folder() as folder, Backend(serve_hello) as backend:
-        ca = pki.CA(folder)
-        leaf = ca.issue("example.com", "example.com")
-        with Weir(CONFIG, plain=free_port(), cert=leaf.cert, key=leaf.key, ca=ca.cert, backend=backend) as weir:
+def place(ca):
+    with Backend(serve_hello) as backend:
+        with Weir(PLAIN + secureweir.site(ca.leaf, SECURE), plain=free_port(), ca=ca.cert, backend=backend) as weir:
             with open(os.path.join(weir.dir, "passwords"), "w") as f:
                 f.write("/O=Weir/OU=chat/CN=Alice:%s\nAlice:%s\nbob:{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=\n" % (CRYPTED, CRYPTED))
             os.chmod(os.path.join(weir.dir, "passwords"), 0o644)
@@ -73,9 +65,8 @@ def place():
 
 
 def ask(weir, leaf=None, path="/", fields=()):
-    with connect(weir, pki.client_context(leaf=leaf), "example.com") as client:
-        client.send(request(path=path, fields=[("Connection", "close"), *fields], host="example.com"))
-        return client.read_response()
+    raw = request(path=path, fields=[("Connection", "close"), *fields])
+    return secureweir.ask(weir, pki.client_context(leaf=leaf), raw)
 
 
 def test_the_holder_of_a_certificate_is_a_user(place):

@@ -4,7 +4,6 @@ import re
 import socket
 import subprocess
 import threading
-import time
 
 import pytest
 from harness import (PATIENCE, Backend, Weir, free_port, request, serve_hello, until)
@@ -99,7 +98,8 @@ def test_conditions(backend):
               'CustomLog {dir}/access.log "%U"\nProxyPass /none !\n' + HTTP, backend=backend) as weir:
         for path in ("/b", "/none", "/c"):
             weir.get(path)
-        until(lambda: weir.access_log() == "/b\n/none\n/c\n", "three lines")
+        weir.stop() # all lines are written then, those of several workers in no order
+        assert sorted(weir.access_log().split()) == ["/b", "/c", "/none"]
         assert weir.read("a.log") == "/none\n" and weir.read("b.log") == "/b\n"
 
 
@@ -108,7 +108,8 @@ def test_a_condition_on_a_variable(backend):
               'CustomLog {dir}/access.log "%U"\n<Location /health>\nSetEnv quiet yes\n</Location>\n' + HTTP, backend=backend) as weir:
         weir.get("/health")
         weir.get("/page")
-        until(lambda: weir.access_log() == "/health\n/page\n", "two lines")
+        weir.stop()
+        assert sorted(weir.access_log().split()) == ["/health", "/page"]
         assert weir.read("dirty.log") == "/page -\n" and weir.read("quiet.log") == "/health yes\n"
 
 
@@ -128,11 +129,11 @@ def test_a_hosts_own_logs_take_its_lines_and_globallog_takes_all(backend):
         </VirtualHost>""", backend=backend) as weir:
         weir.get("/1", host="default.example")
         weir.get("/2", host="own.example")
-        until(lambda: weir.read("global.log").count("\n") == 2, "two lines")
+        weir.stop()
+        assert sorted(weir.read("global.log").splitlines()) == ["default.example /1", "own.example /2"]
         assert weir.read("main.log") == "default.example /1\n"
         assert weir.read("own.log") == "own.example /2\n"
-        assert "AH01114" in weir.wait_for_log("AH01114", name="own-error.log")
-        assert "AH01114" not in weir.error_log()
+        assert "AH01114" in weir.read("own-error.log") and "AH01114" not in weir.error_log()
 
 
 def test_transferlog_takes_the_format_that_stands_before_it(backend):
@@ -191,7 +192,7 @@ def test_loglevel_of_a_host_and_of_a_location():
         </VirtualHost>""" % dead) as weir:
         weir.get("/quiet", host="loud")
         weir.get("/x", host="loud")
-        weir.wait_for_log("AH01114")
+        weir.stop()
         assert weir.error_log().count("AH01114") == 1
 
 
@@ -255,9 +256,7 @@ def test_a_log_program_that_dies_is_started_again(backend):
 def test_a_log_program_that_does_not_read_blocks_nobody(backend):
     with Weir('CustomLog "|/bin/sleep 100" "%U ' + "x" * 2000 + '"\n' + HTTP, backend=backend) as weir:
         for _ in range(300):
-            begun = time.monotonic()
-            assert weir.get().status == 200
-            assert time.monotonic() - begun < 2
+            assert weir.get().status == 200 # in PATIENCE, which is less than the program sleeps
 
 
 # ---- rotation
@@ -277,10 +276,11 @@ def test_rotation_under_load_loses_no_line(backend):
             t.start()
         names = ["access.log"]
         for turn in range(10):
+            until(weir.access_log, "a line in the file of this turn")
             os.rename(os.path.join(weir.dir, "access.log"), os.path.join(weir.dir, "access.log.%d" % turn))
             weir.reload()
-            until(lambda: os.path.exists(os.path.join(weir.dir, "access.log")), "the new file")
             names.append("access.log.%d" % turn)
+        until(weir.access_log, "a line in the last file")
         stop.set()
         for t in threads:
             t.join()
@@ -288,7 +288,7 @@ def test_rotation_under_load_loses_no_line(backend):
         lines = "".join(weir.read(name) for name in names).split("\n")[:-1]
         expected = {"/%d-%d" % (n, i) for n in range(4) for i in range(asked[n])}
         assert len(lines) == len(set(lines)) == sum(asked) and set(lines) == expected
-        assert sum(1 for name in names if weir.read(name)) > 5, "all lines are in few files"
+        assert all(weir.read(name) for name in names)
 
 
 def test_a_tunnel_that_outlives_a_rotation_writes_to_the_new_file():
@@ -304,7 +304,7 @@ def test_a_tunnel_that_outlives_a_rotation_writes_to_the_new_file():
 def test_buffered_logs_are_written_in_time(backend):
     with Weir("BufferedLogs On\n" + HTTP, backend=backend) as weir:
         weir.get("/x")
-        weir.wait_for_access("GET /x", timeout=5)
+        weir.wait_for_access("GET /x")
 
 
 def test_a_log_that_cannot_be_opened_stops_the_start_with_its_name():

@@ -17,6 +17,7 @@ def test_a_reload_keeps_counters_turns_and_errors():
             assert shown(weir) == before
             next_turns = bodies(weir, 4)
             assert sorted(next_turns) == [b"a", b"a", b"b", b"b"]
+            weir.stop()
             assert weir.error_log().count("AH00957") == 1 # the error was known
 
 

@@ -85,8 +85,8 @@ def test_a_tunnel_of_the_same_worker_goes_on_while_passwords_are_checked():
             assert client.read_frame()[1] == b"there"
             waits.append(time.monotonic() - begun)
         waits.sort()
-        # Six checks are more than a second each way; a loop that waited for one would show it.
-        assert len(waits) > 20 and waits[len(waits) // 2] < 0.05 and waits[-1] < 0.5, waits[-10:]
+        # A loop that waited for each of the six would have no more than about six turns meanwhile, and long ones.
+        assert len(waits) > 20 and waits[len(waits) * 9 // 10] < sum(waits) / 12, waits[-10:]
 
 
 def test_a_right_password_is_not_checked_anew_for_each_request(place):
@@ -138,8 +138,8 @@ def test_the_server_ends_in_order_while_passwords_are_checked(place, number):
         for client in clients:
             assert client.read_response().status == 401
     else:
-        assert all(client.ends_within(20) for client in clients)
-    assert weir.wait() == 0
+        assert all(client.ends_within(60) for client in clients) # a check that has begun is not broken off
+    assert weir.wait(60) == 0
 
 
 def test_a_request_with_a_body_and_one_behind_it_are_answered(place):

@@ -1,4 +1,5 @@
 """Certificates over time: renewed under the running server, warned of before their end, and checked for their names."""
+import asyncio
 import os
 import pwd
 import re
@@ -7,43 +8,21 @@ import signal
 
 import pki
 import pytest
-import securewire
-from harness import TEXT, Backend, Weir, frame, until
-
-SITE = """
-<VirtualHost *:{port}>
-    ServerName example.com
-    %s
-    SSLEngine on
-    SSLCertificateFile %s
-    SSLCertificateKeyFile %s
-    ProxyPass /ws ws://127.0.0.1:{backend}/
-</VirtualHost>
-"""
+import secureweir
+import websockets
+from harness import PATIENCE, TEXT, Backend, Weir, frame, request, serve_hello, until, websockets_echo
+from secureweir import serial
+from securewire import connect, tunnel
 
 
 @pytest.fixture(scope="module")
-def ca():
-    with pki.folder() as folder:
-        ca = pki.CA(folder)
-        ca.old = ca.issue("example.com", "example.com")
-        ca.new = ca.issue("example.com", "example.com")
-        yield ca
-
-
-@pytest.fixture
-def folder():
-    with pki.folder() as path:
-        yield path
+def ca(ca):
+    ca.old, ca.new = ca.leaf, ca.issue("example.com", "example.com")
+    return ca
 
 
 def site(folder, lines="", name="live"):
-    return SITE % (lines, os.path.join(folder, name + ".pem"), os.path.join(folder, name + ".key"))
-
-
-def serial(weir, ca, port=None):
-    with securewire.connect(weir, pki.client_context(ca), port=port) as wire:
-        return wire.serial
+    return secureweir.site(pki.installed(folder, name), lines)
 
 
 def is_served(weir, ca, leaf):
@@ -55,7 +34,7 @@ def is_served(weir, ca, leaf):
 def test_a_renewed_certificate_is_used_and_open_tunnels_stay(ca, folder):
     pki.install(ca.old, folder)
     with Backend() as backend, Weir(site(folder), backend=backend) as weir:
-        tunnels = [securewire.tunnel(weir, backend, pki.client_context(ca), "/ws") for _ in range(20)]
+        tunnels = [tunnel(weir, backend, pki.client_context(ca)) for _ in range(20)]
         assert {client.serial for client, _ in tunnels} == {ca.old.serial}
         pki.install(ca.new, folder)
         is_served(weir, ca, ca.new)
@@ -66,6 +45,7 @@ def test_a_renewed_certificate_is_used_and_open_tunnels_stay(ca, folder):
             assert peer.read_frame()[1] == b"still here"
             peer.send(frame(TEXT, b"me too"))
             assert client.read_frame()[1] == b"me too"
+        weir.stop()
         assert "configuration 2" not in weir.error_log()
 
 
@@ -173,6 +153,78 @@ def test_keys_that_only_root_may_read(ca, folder, how):
         assert serial(weir, ca) == ca.new.serial
 
 
+# ---- by a reload -------------------------------------------------------------------------------------------------
+
+TUNNELS = 500
+
+
+async def renewal(ca, weir, folder, renewed):
+    """All tunnels echo while certificates are renewed under them."""
+    context = pki.client_context(ca)
+    gate = asyncio.Semaphore(20)
+
+    async def open_one():
+        async with gate:
+            return await websockets.connect("wss://example.com:%d/" % weir.port, host="127.0.0.1", port=weir.port, ssl=context,
+                                            server_hostname="example.com", ping_interval=None, compression=None,
+                                            open_timeout=3 * PATIENCE)
+
+    async def talk(socket_, n):
+        for i in range(3):
+            await socket_.send("%d of %d" % (i, n))
+            assert await asyncio.wait_for(socket_.recv(), 3 * PATIENCE) == "%d of %d" % (i, n) # behind all the others
+
+    open_ = await asyncio.gather(*(open_one() for _ in range(TUNNELS)))
+    loop = asyncio.get_running_loop()
+    for leaf in renewed:
+        pki.install(leaf, folder)
+        talking = asyncio.gather(*(talk(s, n) for n, s in enumerate(open_)))
+        await loop.run_in_executor(None, weir.reload)
+        assert await loop.run_in_executor(None, serial, weir, ca) == leaf.serial
+        await talking
+    assert all(s.open for s in open_)
+    await asyncio.gather(*(s.close() for s in open_))
+
+
+def test_five_hundred_tunnels_live_through_renewals(ca, folder):
+    pki.install(ca.old, folder)
+    with websockets_echo(ping_interval=None, compression=None) as backend:
+        with Weir(site(folder), backend=backend) as weir:
+            assert serial(weir, ca) == ca.old.serial
+            asyncio.run(renewal(ca, weir, folder, [ca.new, ca.old]))
+            until(lambda: weir.access_log().count(" 101 ") == TUNNELS, "their access lines")
+
+
+def test_a_bad_pair_at_a_reload_keeps_what_is_there_and_says_why(ca, folder):
+    pki.install(ca.old, folder)
+    with Backend() as backend, Weir(site(folder), backend=backend) as weir:
+        client, peer = tunnel(weir, backend, pki.client_context(ca))
+        shutil.copy(ca.new.cert, pki.installed(folder).cert) # and the key is still the old one
+        weir.reload(good=False)
+        line = weir.wait_for_log("reload refused")
+        assert "live.pem" in line and "live.key" in line and "mismatch" in line, line
+        os.unlink(pki.installed(folder).key)
+        weir.reload(good=False)
+        assert serial(weir, ca) == ca.old.serial
+        client.send(frame(TEXT, b"still here", masked=True))
+        assert peer.read_frame()[1] == b"still here"
+        pki.install(ca.new, folder)
+        weir.reload()
+        assert serial(weir, ca) == ca.new.serial
+        peer.send(frame(TEXT, b"me too"))
+        assert client.read_frame()[1] == b"me too"
+        client.close()
+
+
+def test_a_kept_alive_client_stays_with_its_certificate(ca):
+    """Its next request is served by the new configuration over the old session."""
+    with Backend(serve_hello) as backend, secureweir.start(ca, backend=backend) as weir:
+        with connect(weir, pki.client_context(ca)) as wire:
+            assert wire.send(request()).read_response().body == b"hello from /"
+            weir.reload()
+            assert wire.send(request(path="/2")).read_response().body == b"hello from /2"
+
+
 # ---- warnings ---------------------------------------------------------------------------------------------------
 
 def lines(weir, pattern):
@@ -194,6 +246,7 @@ def test_an_expired_certificate_is_an_error_in_its_sites_log(ca, folder):
     with Weir(site(folder, "ErrorLog {dir}/site.log"), backend=9) as weir:
         line = weir.wait_for_log("expired at 2020-02-01", name="site.log")
         assert "[ssl:error]" in line
+        weir.stop()
         assert "expired" not in weir.error_log()
 
 

@@ -5,7 +5,7 @@ import sys
 import time
 
 import pytest
-from harness import Backend, TEXT, Weir, frame, handshake, request, serve_echo, serve_hello, until
+from harness import SOON, Backend, TEXT, Weir, frame, handshake, request, serve_echo, serve_hello, until
 
 PROGRAM = """#!%s
 import os, sys, time
@@ -108,9 +108,7 @@ RewriteRule /(a+)+$ - [F]
 @pytest.mark.parametrize("path", ["rule", "cond", "not", "place"])
 def test_a_pattern_that_would_never_end_is_500_and_a_line(path):
     with Weir(BOMBS) as weir:
-        begun = time.monotonic()
         assert weir.ask(request(path="/%s/%s!" % (path, "a" * 60))).status == 500
-        assert time.monotonic() - begun < 5
         assert "(a+)+$" in weir.wait_for_log("rewrite:error.*gave up")
         assert weir.ask(request(path="/free")).status == 403
 
@@ -129,9 +127,9 @@ def test_rounds_without_end_are_500_and_cost_no_memory():
 def test_looks_ahead_that_begin_others_come_to_an_end_with_a_line():
     look = "RewriteCond %{REQUEST_URI}/x -U\nRewriteRule ^ - [E=SEEN:yes]\n"
     with Weir("RewriteEngine On\n" + 40 * look + "RewriteRule ^/free - [F]") as weir:
-        before, begun = weir.rss(), time.monotonic()
+        before = weir.rss()
         assert weir.ask(request(path="/free")).status == 403
-        assert time.monotonic() - begun < 5 and weir.rss() - before < 60 << 20
+        assert weir.rss() - before < 60 << 20
         weir.wait_for_log("looked ahead 200 times")
 
 
@@ -176,14 +174,14 @@ def test_a_program_answers_one_request_at_a_time(program):
 
 
 def test_a_program_that_does_not_answer_is_500_and_holds_nobody_else(program):
-    with Weir(PRG, **program) as weir:
+    with Weir(PRG.replace("Timeout 1", "Timeout 4"), **program) as weir:
         with weir.connect() as client:
             begun = time.monotonic()
             client.send(request(path="/ask/hang"))
             assert weir.ask(request(path="/free")).status == 403
-            assert time.monotonic() - begun < 0.9
+            assert client.is_silent(0)
             assert client.read_response().status == 500
-            assert 0.9 < time.monotonic() - begun < 6
+            assert 3.9 < time.monotonic() - begun < SOON
         weir.wait_for_log("rewrite:error.*RewriteMap p: the program .* did not answer in time")
         until(lambda: not runs(pids(program, 1)[0]), "the program to be gone")
         until(lambda: weir.get("/ask/a").get("Location") == "http://x.example/?A", "another to answer")
@@ -208,9 +206,9 @@ def test_a_program_that_never_stops_talking_is_500(program):
 
 
 def test_a_client_that_leaves_meanwhile_harms_nobody(program):
-    with Weir(PRG, **program) as weir:
+    with Weir("ThreadsPerChild 1\n" + PRG, **program) as weir:
         client = weir.connect().send(request(path="/ask/hang"))
-        time.sleep(0.1)
+        assert weir.ask(request(path="/free")).status == 403 # whose turn came after
         client.reset()
         weir.wait_for_access("/ask/hang")
         assert weir.ask(request(path="/free")).status == 403

@@ -11,6 +11,7 @@ import tempfile
 import pki
 import pytest
 from harness import BINARY, Backend, Weir, frame, handshake, request, serve_echo, until
+from secureweir import pair
 from securewire import connect
 
 MB = 1 << 20
@@ -85,18 +86,14 @@ def test_a_large_file_reaches_a_slow_reader_whole_and_memory_stays_small(root, l
         assert "body=%d " % (48 * MB) in line and re.search(r"out=(\d+)", line).group(1) > str(48 * MB)
 
 
-def test_a_large_file_goes_out_over_tls(root):
+def test_a_large_file_goes_out_over_tls(ca, root):
     path = large(root, size=16 * MB)
-    with pki.folder() as folder:
-        ca = pki.CA(folder)
-        leaf = ca.issue("example.com", "example.com", "127.0.0.1")
-        with Weir("SSLEngine on\nSSLCertificateFile {cert}\nSSLCertificateKeyFile {key}\n" + SITE, root=root,
-                  cert=leaf.cert, key=leaf.key) as weir:
-            before = weir.rss()
-            with connect(weir, pki.client_context(ca), receive_buffer=16384) as c:
-                assert c.send(request(path="/large.bin")).read_head().status == 200
-                digest, most = read_slowly(c, weir, 16 * MB)
-            assert digest == sha(path) and most < before + 24 * MB
+    with Weir("SSLEngine on\n" + pair(ca.leaf) + SITE, root=root) as weir:
+        before = weir.rss()
+        with connect(weir, pki.client_context(ca), receive_buffer=16384) as c:
+            assert c.send(request(path="/large.bin")).read_head().status == 200
+            digest, most = read_slowly(c, weir, 16 * MB)
+        assert digest == sha(path) and most < before + 24 * MB
 
 
 def test_others_are_answered_while_large_files_go_out(root):
@@ -263,11 +260,15 @@ def test_nothing_but_files_is_opened(root):
             weir.wait_for_log("AH00038: Forbidden: .*/fifo doesn't point to a file or directory")
 
 
-def test_what_would_have_to_be_read_is_not_sent_instead(root):
+@pytest.mark.parametrize("line", ["AddHandler type-map var", "AddHandler Type-Map var", "AddType application/x-type-map .var",
+                                  "<Files *.var>\nSetHandler type-map\n</Files>", "<Files *.var>\nForceType application/x-type-map\n</Files>"])
+def test_what_would_have_to_be_read_is_not_sent_instead(root, line):
     write(root, "page.var", b"URI: page.en.html\n")
-    with Weir(SITE + "AddHandler type-map var\n", root=root) as weir:
+    with Weir("LogLevel notice\n" + SITE + line, root=root) as weir:
+        weir.wait_for_log("(?i)core:notice.* type-map: files of it are answered with 500: Weir negotiates no contents"
+                          if "x-type" not in line else "x-type-map: files of it are answered with 500: Weir negotiates no contents")
         assert weir.get("/page.var").status == 500
-        weir.wait_for_log("AH00523: handler \"type-map\" not found for: .*/page.var")
+        weir.wait_for_log("AH00523: handler \".*type-map\" not found for: .*/page.var")
 
 
 def test_a_script_is_neither_run_nor_shown(root):
@@ -285,7 +286,9 @@ def test_a_script_is_neither_run_nor_shown(root):
 @pytest.mark.parametrize("line", [
     "AddHandler cgi-script .php", "AddHandler Application/x-httpd-php82 .php", "SetHandler php-script",
     "SetHandler \"proxy:fcgi://127.0.0.1:9000\"", "SetHandler \"proxy:unix:/run/php.sock|fcgi://localhost/\"",
-    "SetHandler proxy:unix:/run/app.sock|uwsgi://app", "AddType application/x-httpd-php .php",
+    "SetHandler proxy:unix:/run/app.sock|uwsgi://app",
+    "SetHandler \"proxy:unix:/run/%{HTTP_HOST}.sock|fcgi://localhost\"",
+    "AddType application/x-httpd-php .php",
     "ForceType Application/x-httpd-php", "AddType \"application/x-httpd-cgi; charset=utf-8\" .php"])
 def test_a_file_of_a_program_is_not_shown_and_the_others_are(root, line):
     write(root, "index.php", b"<?php secret")

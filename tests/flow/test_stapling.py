@@ -7,35 +7,27 @@ import time
 
 import pki
 import pytest
-from harness import PATIENCE, Backend, Weir, answer, free_port, until
+from harness import SOON, Backend, Weir, answer, free_port, until
+from secureweir import pair, s_client, site
 
-SITE = """
-SSLStaplingCache shmcb:{dir}/stapling(32768)
-LogLevel info ssl:debug
-<VirtualHost *:{port}>
-    ServerName example.com
-    SSLEngine on
-    SSLCertificateFile {cert}
-    SSLCertificateKeyFile {key}
-    SSLUseStapling on
-    %s
-</VirtualHost>
-"""
+GLOBAL = "SSLStaplingCache shmcb:{dir}/stapling(32768)\nLogLevel info ssl:debug\n"
+STAPLED = "SSLUseStapling on\n"
 FORCED = "SSLStaplingForceURL http://127.0.0.1:{ocsp}/ask?it\n"
 
 
 @pytest.fixture
 def ca():
-    with pki.folder() as folder:
-        ca = pki.CA(folder)
-        ca.leaf = ca.issue("example.com", "example.com")
-        ca.other = pki.CA(folder, "Other CA")
+    """One for each story: they revoke, and change what stands in certificates."""
+    with pki.authority() as ca:
         yield ca
 
 
-def start(ca, lines, ocsp, leaf=None, **options):
-    leaf = leaf or ca.leaf
-    return Weir(SITE % lines, cert=ca.chained(leaf), key=leaf.key, ocsp=ocsp, ca=ca.cert, **options)
+def serve(hosts, ocsp, **options):
+    return Weir(GLOBAL + hosts, ocsp=ocsp, backend=9, **options)
+
+
+def start(ca, lines, ocsp, leaf=None):
+    return serve(site(ca.chained(leaf or ca.leaf), STAPLED + lines), ocsp)
 
 
 def open_responder(ca, args, port, signer):
@@ -67,12 +59,11 @@ def responder(ca, *args, port=None, signer=None):
 
 def stapled(weir, name="example.com", *args):
     """What a client is shown: 'good', 'revoked', 'trylater', …, or None."""
-    done = subprocess.run(["openssl", "s_client", "-connect", "127.0.0.1:%d" % weir.port, "-servername", name, "-status", *args],
-                          input="", capture_output=True, text=True, timeout=PATIENCE)
-    if "OCSP response: no response sent" in done.stdout:
+    output = s_client(weir, "-status", *args, name=name)
+    if "OCSP response: no response sent" in output:
         return None
-    status = re.search(r"OCSP Response Status: (\w+)", done.stdout)
-    cert = re.search(r"Cert Status: (\w+)", done.stdout)
+    status = re.search(r"OCSP Response Status: (\w+)", output)
+    cert = re.search(r"Cert Status: (\w+)", output)
     return cert.group(1) if cert else status.group(1)
 
 
@@ -130,7 +121,7 @@ def test_a_silent_responder_holds_up_neither_handshakes_nor_the_end(ca):
         begun = time.monotonic()
         assert stapled(weir) is None
         weir.stop()
-        assert time.monotonic() - begun < 10
+        assert time.monotonic() - begun < SOON
 
 
 def test_the_time_out_of_a_silent_responder(ca):
@@ -183,12 +174,12 @@ def test_an_answer_outlives_a_reload_and_a_renewal_asks_anew(ca):
             ocsp.wait()
             weir.reload()
             assert stapled(weir) == "good"
+            weir.stop()
             assert "AH01941" not in weir.error_log()
     with pki.folder() as folder, responder(ca) as ocsp:
         pki.install(ca.leaf, folder)
-        pair = "SSLCertificateFile %s/live.pem\nSSLCertificateKeyFile %s/live.key\nSSLCertificateChainFile {ca}\n" % (folder, folder)
-        text = re.sub(r"SSLCertificate\w+ .*\n", "", SITE) % (FORCED + pair)
-        with Weir(text, ocsp=ocsp, ca=ca.cert) as weir:
+        chain = "SSLCertificateChainFile %s\n" % ca.cert
+        with serve(site(pki.installed(folder), STAPLED + FORCED + chain), ocsp) as weir:
             shows(weir, "good")
             new = ca.issue("example.com", "example.com")
             pki.install(new, folder)
@@ -205,8 +196,8 @@ def test_an_answer_outlives_a_reload_and_a_renewal_asks_anew(ca):
     ("SSLStaplingForceURL what", "chained", "AH01939"), (FORCED, "alone", "AH02217")],
     ids=["no url", "https", "no uri", "no issuer"])
 def test_what_cannot_be_stapled_is_said_and_served_all_the_same(ca, lines, cert, why):
-    pair = ca.chained(ca.leaf) if cert == "chained" else ca.leaf.cert
-    with Weir(SITE % lines, cert=pair, key=ca.leaf.key, ocsp=9) as weir:
+    leaf = ca.chained(ca.leaf) if cert == "chained" else ca.leaf
+    with serve(site(leaf, STAPLED + lines), 9) as weir:
         assert "[ssl:error]" in weir.wait_for_log(why)
         weir.wait_for_log("AH02604: Unable to configure certificate example.com:443:0 for stapling")
         assert stapled(weir) is None
@@ -214,28 +205,26 @@ def test_what_cannot_be_stapled_is_said_and_served_all_the_same(ca, lines, cert,
 
 def test_each_of_two_certificates_of_a_site_has_its_answer(ca):
     rsa = ca.issue("example.com", "example.com", kind="rsa")
-    second = "SSLCertificateFile %s\nSSLCertificateKeyFile %s\n" % (ca.chained(rsa), rsa.key)
     ca.revoke(rsa)
-    with responder(ca) as ocsp, start(ca, FORCED + second, ocsp) as weir:
+    with responder(ca) as ocsp, start(ca, FORCED + pair(ca.chained(rsa)), ocsp) as weir:
         for kind, what in (("ECDSA+SHA256", "good"), ("RSA-PSS+SHA256", "revoked")):
             until(lambda: stapled(weir, "example.com", "-sigalgs", kind) == what, "%s to be stapled" % what)
 
 
 def test_two_sites_with_one_certificate_ask_once(ca):
-    second = re.search(r"<VirtualHost.*</VirtualHost>", SITE, re.S).group(0).replace("example.com", "two.test")
-    with responder(ca) as ocsp:
-        with Weir((SITE + second) % (FORCED, FORCED), cert=ca.chained(ca.leaf), key=ca.leaf.key, ocsp=ocsp) as weir:
-            shows(weir, "good")
-            until(lambda: stapled(weir, "two.test") == "good", "the second site's")
-            assert weir.error_log().count("AH01938") == 1
+    hosts = "".join(site(ca.chained(ca.leaf), STAPLED + FORCED, name) for name in ("example.com", "two.test"))
+    with responder(ca) as ocsp, serve(hosts, ocsp) as weir:
+        shows(weir, "good")
+        until(lambda: stapled(weir, "two.test") == "good", "the second site's")
+        weir.stop()
+        assert weir.error_log().count("AH01938") == 1
 
 
 def test_the_thread_starts_with_the_first_need(ca):
-    text = SITE.replace("SSLUseStapling on", "") % ""
-    with Weir(text, cert=ca.leaf.cert, key=ca.leaf.key) as weir:
+    with serve(site(ca.leaf), 9) as weir:
         weir.wait_for_log("resuming normal operations")
         before = len(os.listdir("/proc/%d/task" % weir.pid))
         weir.values["ocsp"] = free_port()
-        weir.configure(SITE % FORCED)
+        weir.configure(GLOBAL + site(ca.leaf, STAPLED + FORCED))
         weir.reload()
         assert until(lambda: len(os.listdir("/proc/%d/task" % weir.pid)), "its threads") == before + 1

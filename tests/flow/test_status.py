@@ -32,6 +32,14 @@ def number(weir, key):
     return int(auto(weir)[key])
 
 
+def told(weir, **numbers):
+    """Waits until one answer tells all of these: what has gone or come is counted a moment after its last byte."""
+    def status():
+        found = auto(weir)
+        return all(int(found[key]) == n for key, n in numbers.items()) and found
+    return until(status, "the status to tell %r" % numbers)
+
+
 def test_the_keys_are_httpds_in_their_order():
     with Backend(serve_hello) as backend, start(backend) as weir:
         weir.get("/")
@@ -45,34 +53,30 @@ def test_requests_and_bytes_are_counted():
         before = number(weir, "Total Accesses")
         for _ in range(5):
             weir.get("/")
-        assert until(lambda: number(weir, "Total Accesses") > before + 5, "five more")
+        until(lambda: number(weir, "Total Accesses") > before + 5, "five more")
         weir.reload()
-        assert number(weir, "Total Accesses") > before + 6
+        until(lambda: number(weir, "Total Accesses") > before + 6, "those before the reload to be counted still")
         assert number(weir, "ParentServerConfigGeneration") == 2
 
 
 def test_open_tunnels_and_connections_are_told():
     with Backend() as backend, start(backend) as weir:
         c, b = weir.tunnel(backend)
-        until(lambda: number(weir, "OpenTunnels") == 1, "the tunnel to be counted") # the 101 goes out before
+        told(weir, OpenTunnels=1) # the 101 goes out before
         idle = weir.connect().send(request())
         with backend.accept() as other:
             other.read_request()
-            until(lambda: number(weir, "ConnsTotal") == 3, "those who have gone to be counted off")
-            status = auto(weir)
-            assert (status["OpenTunnels"], status["ConnsAsyncWriting"]) == (" 1", " 2")
-            assert int(status["ConnsTotal"]) == 3
-            assert "W" in status["Scoreboard"]
+            assert "W" in told(weir, OpenTunnels=1, ConnsAsyncWriting=2, ConnsTotal=3)["Scoreboard"]
             other.send(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
         idle.read_response()
-        until(lambda: number(weir, "ConnsAsyncKeepAlive") == 1, "the idle connection")
+        told(weir, ConnsAsyncKeepAlive=1)
         c.send(frame(TEXT, b"x" * 5000, masked=True))
         b.read_frame()
         c.close()
         b.close()
-        until(lambda: number(weir, "OpenTunnels") == 0, "the tunnel's end")
+        told(weir, OpenTunnels=0)
         idle.close()
-        until(lambda: number(weir, "ConnsTotal") == 1, "nobody but the one who asks")
+        told(weir, ConnsTotal=1) # nobody but the one who asks
 
 
 def test_the_page_for_people_refreshes_itself():

@@ -7,20 +7,11 @@ import subprocess
 
 import pytest
 
-from flow import pki
-from flow.browser import Browser, chromedriver
-from flow.harness import Backend, Weir, answer, until, websockets_echo
+import pki
+from browser import Browser, chromedriver
+from harness import Backend, Weir, answer, until, websockets_echo
+from secureweir import site
 
-SITE = """
-<VirtualHost *:{port}>
-    ServerName example.com
-    SSLEngine on
-    SSLCertificateFile %s/live.pem
-    SSLCertificateKeyFile %s/live.key
-    ProxyPass /wss/ ws://127.0.0.1:{echo}/
-    ProxyPass / http://127.0.0.1:{page}/
-</VirtualHost>
-"""
 PAGE = """<!doctype html><title>x</title><p id=said>nothing<script>
 const said = document.querySelector("#said"), socket = new WebSocket("wss://" + location.host + "/wss/")
 socket.onopen = () => socket.send("聞こえますか")
@@ -36,22 +27,15 @@ def serve_page(wire):
 
 
 @pytest.fixture(scope="module")
-def ca():
+def driver(ca):
+    """With a home in which the authority is trusted."""
     if not shutil.which("certutil"):
         pytest.skip("certutil (libnss3-tools) is not there")
-    with pki.folder() as folder:
-        ca = pki.CA(folder)
-        store = os.path.join(folder, ".pki/nssdb")
-        os.makedirs(store)
-        for args in (["-N", "--empty-password"], ["-A", "-n", "test", "-t", "C,,", "-i", ca.cert]):
-            subprocess.run(["certutil", "-d", "sql:" + store, *args], check=True, capture_output=True)
-        ca.home, ca.other = folder, pki.CA(folder, "Other CA")
-        yield ca
-
-
-@pytest.fixture(scope="module")
-def driver(ca):
-    with chromedriver(HOME=ca.home) as url:
+    store = ca.path(".pki/nssdb")
+    os.makedirs(store)
+    for args in (["-N", "--empty-password"], ["-A", "-n", "test", "-t", "C,,", "-i", ca.cert]):
+        subprocess.run(["certutil", "-d", "sql:" + store, *args], check=True, capture_output=True)
+    with chromedriver(HOME=ca.folder) as url:
         yield url
 
 
@@ -63,12 +47,12 @@ def browser(driver):
 
 
 @pytest.fixture
-def serve(ca, tmp_path):
+def serve(tmp_path):
     """A function of the certificate."""
     with Backend(serve_page) as page, websockets_echo() as echo:
         def start(leaf):
             pki.install(leaf, tmp_path)
-            return Weir(SITE % (tmp_path, tmp_path), page=page, echo=echo)
+            return Weir(site(pki.installed(tmp_path), "ProxyPass /wss/ ws://127.0.0.1:{echo}/"), backend=page, echo=echo)
         yield start
 
 

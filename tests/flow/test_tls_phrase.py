@@ -4,38 +4,19 @@ import pty
 import re
 import select
 import subprocess
-import time
 
 import pki
 import pytest
-import securewire
 from harness import PATIENCE, WEIR, Weir, until
-
-SITE = """
-%s
-<VirtualHost *:{port}>
-    ServerName example.com
-    SSLEngine on
-    %s
-</VirtualHost>
-"""
-PAIR = "SSLCertificateFile %s\nSSLCertificateKeyFile %s\n"
+from secureweir import pair, serial, site
 
 
 @pytest.fixture(scope="module")
-def ca():
-    with pki.folder() as folder:
-        ca = pki.CA(folder)
-        ca.leaf, ca.new = (ca.issue("example.com", "example.com") for _ in range(2))
-        ca.rsa = ca.issue("example.com", "example.com", kind="rsa")
-        ca.locked = pki.encrypted(ca.leaf, "open sesame")
-        yield ca
-
-
-@pytest.fixture
-def folder():
-    with pki.folder() as path:
-        yield path
+def ca(ca):
+    ca.new = ca.issue("example.com", "example.com")
+    ca.rsa = ca.issue("example.com", "example.com", kind="rsa")
+    ca.locked = pki.encrypted(ca.leaf, "open sesame")
+    return ca
 
 
 def program(folder, phrase, before=""):
@@ -48,15 +29,10 @@ def asked(folder):
     return pki.read(os.path.join(folder, "asked")).splitlines()
 
 
-def serial(weir, ca):
-    with securewire.connect(weir, pki.client_context(ca)) as wire:
-        return wire.serial
-
-
 def test_a_program_is_told_whose_key_it_is(ca, folder):
     rsa = pki.encrypted(ca.rsa, "open sesame")
     dialog = "SSLPassPhraseDialog exec:" + program(folder, "open sesame")
-    with Weir(SITE % (dialog, PAIR % (ca.leaf.cert, ca.locked) + PAIR % (ca.rsa.cert, rsa))) as weir:
+    with Weir(dialog + site(ca.locked, pair(rsa)), backend=9) as weir:
         assert serial(weir, ca) in (ca.leaf.serial, ca.rsa.serial)
         assert asked(folder) == ["example.com:443 RSA"] # as httpd names the first key; the second has the same phrase
 
@@ -64,22 +40,19 @@ def test_a_program_is_told_whose_key_it_is(ca, folder):
 def test_each_key_may_have_its_own_phrase(ca, folder):
     rsa = pki.encrypted(ca.rsa, "open barley")
     dialog = "SSLPassPhraseDialog exec:" + program(folder, '"open $(test "$2" = RSA && echo sesame || echo barley)"')
-    with Weir(SITE % (dialog, PAIR % (ca.leaf.cert, ca.locked) + PAIR % (ca.rsa.cert, rsa))) as weir:
+    with Weir(dialog + site(ca.locked, pair(rsa)), backend=9) as weir:
         weir.reload()
         assert asked(folder) == ["example.com:443 RSA", "example.com:443 DSA"]
 
 
 def test_a_reload_and_a_renewal_ask_nobody_for_what_is_known(ca, folder):
-    pki.install(ca.leaf, folder)
-    pki.write(os.path.join(folder, "live.key"), pki.read(ca.locked))
+    pki.install(ca.locked, folder)
     dialog = "SSLPassPhraseDialog exec:" + program(folder, "open sesame")
-    pair = PAIR % (os.path.join(folder, "live.pem"), os.path.join(folder, "live.key"))
-    with Weir(SITE % (dialog, pair)) as weir:
+    with Weir(dialog + site(pki.installed(folder)), backend=9) as weir:
         os.unlink(os.path.join(folder, "dialog"))
         pki.write(os.path.join(folder, "dialog"), "#!/bin/sh\nexit 1\n", 0o755)
         weir.reload()
-        pki.write(os.path.join(folder, "live.key"), pki.read(pki.encrypted(ca.new, "open sesame")))
-        pki.write(os.path.join(folder, "live.pem"), pki.read(ca.new.cert))
+        pki.install(pki.encrypted(ca.new, "open sesame"), folder)
         until(lambda: serial(weir, ca) == ca.new.serial, "the renewed certificate")
         assert len(asked(folder)) == 1
 
@@ -87,18 +60,18 @@ def test_a_reload_and_a_renewal_ask_nobody_for_what_is_known(ca, folder):
 def test_a_piped_program_reads_the_question(ca, folder):
     before = 'read a; read b; echo "$a / $b" >>%s/asked' % folder
     dialog = 'SSLPassPhraseDialog "|%s one two"' % program(folder, "open sesame", before)
-    with Weir(SITE % (dialog, PAIR % (ca.leaf.cert, ca.locked))) as weir:
+    with Weir(dialog + site(ca.locked), backend=9) as weir:
         assert serial(weir, ca) == ca.leaf.serial
-        assert asked(folder) == ["Private key example.com:443:0 (%s) / Enter pass phrase:" % ca.locked, "one two"]
+        assert asked(folder) == ["Private key example.com:443:0 (%s) / Enter pass phrase:" % ca.locked.key, "one two"]
 
 
 @pytest.mark.parametrize("phrase", ["open barley", "", "x" * 5000])
 def test_a_wrong_phrase_ends_the_start_with_the_reason(ca, folder, phrase):
     dialog = "SSLPassPhraseDialog exec:" + program(folder, '"%s"' % phrase)
-    weir = Weir(SITE % (dialog, PAIR % (ca.leaf.cert, ca.locked)), start=False)
+    weir = Weir(dialog + site(ca.locked), backend=9, start=False)
     done = weir.run()
     said = done.stderr + weir.error_log()
-    assert done.returncode == 1 and "AH02564: " in said and ca.locked in said, said
+    assert done.returncode == 1 and "AH02564: " in said and ca.locked.key in said, said
     assert len(asked(folder)) == 1
 
 
@@ -114,9 +87,10 @@ class Terminal:
         os.close(theirs)
 
     def wait_for(self, text):
-        end = time.monotonic() + PATIENCE
+        ours = select.poll()
+        ours.register(self.ours, select.POLLIN)
         while text not in self.said:
-            assert select.select([self.ours], [], [], max(0, end - time.monotonic()))[0], self.said
+            assert ours.poll(PATIENCE * 1000), self.said
             self.said += os.read(self.ours, 4096).decode("utf-8", "replace")
 
     def type(self, text):
@@ -125,9 +99,9 @@ class Terminal:
 
 
 def test_whoever_starts_it_is_asked_until_it_fits(ca):
-    weir = Weir(SITE % ("", PAIR % (ca.leaf.cert, ca.locked)), start=False)
+    weir = Weir(site(ca.locked), backend=9, start=False)
     terminal = Terminal(weir)
-    terminal.wait_for("Private key example.com:443:0 (%s)" % ca.locked)
+    terminal.wait_for("Private key example.com:443:0 (%s)" % ca.locked.key)
     terminal.wait_for("Enter pass phrase")
     terminal.type("open barley\n")
     terminal.wait_for("Enter pass phrase")
@@ -142,7 +116,7 @@ def test_whoever_starts_it_is_asked_until_it_fits(ca):
 
 
 def test_control_c_is_an_answer_too(ca):
-    weir = Weir(SITE % ("", PAIR % (ca.leaf.cert, ca.locked)), start=False)
+    weir = Weir(site(ca.locked), backend=9, start=False)
     terminal = Terminal(weir)
     terminal.wait_for("Enter pass phrase")
     terminal.type("open\x03")
@@ -153,12 +127,12 @@ def test_control_c_is_an_answer_too(ca):
 
 def test_after_the_start_nobody_sits_there(ca):
     """A reload must not wait for somebody to type."""
-    weir = Weir(SITE % ("", PAIR % (ca.leaf.cert, ca.leaf.key)), start=False)
+    weir = Weir(site(ca.leaf), backend=9, start=False)
     terminal = Terminal(weir)
     weir.wait_listening()
     with weir:
-        weir.configure(SITE % ("", PAIR % (ca.leaf.cert, ca.locked)))
+        weir.configure(site(ca.locked))
         weir.reload(good=False)
-        assert re.search("AH02564: .*" + re.escape(ca.locked), weir.error_log())
+        assert re.search("AH02564: .*" + re.escape(ca.locked.key), weir.error_log())
         assert serial(weir, ca) == ca.leaf.serial
         os.close(terminal.ours)

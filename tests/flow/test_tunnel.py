@@ -5,16 +5,10 @@ import threading
 import time
 
 import pytest
-from harness import (BINARY, PATIENCE, TEXT, Backend, Weir, close_frame, frame, handshake, serve_echo, until)
+from harness import (BINARY, PATIENCE, SOON, TEXT, Backend, Weir, close_frame, frame, handshake, paces, serve_echo, until)
 
 WS = "ProxyPass / ws://127.0.0.1:{backend}/"
 MIB = 1 << 20
-
-
-@pytest.fixture
-def backend():
-    with Backend() as b:
-        yield b
 
 
 def feed(wire, n, piece=MIB):
@@ -49,6 +43,33 @@ def test_a_clients_half_close_is_passed_on_and_the_backend_may_still_talk(backen
         assert client.read_all() == b""
 
 
+@pytest.mark.parametrize("section", ["Location /room", "FilesMatch ^room", "Directory {dir}", "If \"%{REQUEST_URI} == '/room'\""])
+def test_a_handler_that_names_a_websocket_tunnels_with_the_files_name_as_its_path(backend, section):
+    with Weir("DocumentRoot {dir}\n<%s>\nSetHandler \"proxy:ws://127.0.0.1:{backend}/at\"\n</%s>"
+              % (section, section.split()[0]), backend=backend) as weir:
+        client, peer = weir.tunnel(backend, "/room?seat=1")
+        assert peer.seen.startswith(b"GET /at%s/room?seat=1 HTTP/1.1\r\n" % weir.dir.encode())
+        client.send(frame(TEXT, b"up", masked=True))
+        assert peer.read_frame()[1] == b"up"
+        peer.send(frame(TEXT, b"down"))
+        assert client.read_frame()[1] == b"down"
+        client.close()
+        peer.close()
+        assert "/room?seat=1 101" in weir.wait_for_access("GET /room")
+
+
+def test_a_tunnel_by_an_encoded_path_asks_for_it_as_it_came(backend):
+    with Weir("ProxyPass /app ws://127.0.0.1:{backend}/n mapping=servlet\n<Location /app/secret>\nRequire all denied\n</Location>",
+              backend=backend) as weir:
+        client, peer = weir.tunnel(backend, "/app;session=1/a%2Fb;v=2?seat")
+        assert peer.seen.startswith(b"GET /n;session=1/a%2Fb;v=2?seat HTTP/1.1\r\n")
+        client.send(frame(TEXT, b"up", masked=True))
+        assert peer.read_frame()[1] == b"up"
+        client.close()
+        peer.close()
+        assert weir.connect().send(handshake("/app/x/..;/secret;x/y")).read_head().status == 403
+
+
 def test_a_backends_half_close_is_passed_on_and_the_client_may_still_talk(backend):
     with Weir(WS, backend=backend) as weir:
         client, peer = weir.tunnel(backend)
@@ -66,7 +87,7 @@ def test_proxy_nohalfclose_ends_both_sides_at_the_first_fin(backend):
         client, peer = weir.tunnel(backend)
         peer.half_close() # and keeps its own reading side open
         assert client.read_all() == b""
-        assert peer.ends_within(1)
+        assert peer.ends()
         weir.wait_for_access(" 101 ") # the client has not closed either
 
 
@@ -95,9 +116,7 @@ def test_both_close_frames_end_both_connections_at_once(backend):
         assert peer.read_frame()[0] == 8
         peer.send(close_frame())
         assert client.read_frame()[0] == 8
-        begun = time.monotonic()
-        assert client.ends_within(1) and peer.ends_within(1) # neither of them closes first
-        assert time.monotonic() - begun < 1
+        assert client.ends() and peer.ends() # neither of them closes first
         weir.wait_for_access(" 101 ")
 
 
@@ -114,7 +133,7 @@ def test_close_frames_the_other_way_round_and_split(backend):
         assert peer.read(5) and client.is_silent(0.1)
         client.send(answer[5:])
         assert peer.read(len(answer) - 5)
-        assert client.ends_within(1) and peer.ends_within(1)
+        assert client.ends() and peer.ends()
 
 
 def test_one_close_frame_alone_ends_nothing(backend):
@@ -140,7 +159,7 @@ def test_a_clients_reset_ends_the_backends_side(backend):
     with Weir("LogLevel debug\n" + WS, backend=backend) as weir:
         client, peer = weir.tunnel(backend)
         client.reset()
-        assert peer.ends_within(2)
+        assert peer.ends()
         assert "[proxy:info]" in weir.wait_for_log(r"\(104\)Connection reset by peer.*tunnel .* closed: client failed")
 
 
@@ -148,7 +167,7 @@ def test_a_backends_reset_ends_the_clients_side(backend):
     with Weir(WS, backend=backend) as weir:
         client, peer = weir.tunnel(backend)
         peer.reset()
-        assert client.ends_within(2)
+        assert client.ends()
         weir.wait_for_log("tunnel .* closed: backend failed")
 
 
@@ -160,7 +179,7 @@ def test_a_tunnel_that_ends_leaves_no_descriptor_behind(backend):
         for i in range(20):
             client, peer = weir.tunnel(backend)
             (client if i % 2 else peer).close()
-            assert (peer if i % 2 else client).ends_within(2)
+            assert (peer if i % 2 else client).ends()
             (peer if i % 2 else client).close()
         until(lambda: weir.descriptors() <= before, "the descriptors to be given back")
 
@@ -172,7 +191,7 @@ def test_a_client_that_does_not_read_holds_the_backend_up_and_not_weirs_memory(b
         client, peer = weir.tunnel(backend, receive_buffer=4096)
         before = weir.rss()
         thread, digest = feed(peer, 64 * MIB)
-        thread.join(1)
+        until(lambda: not thread.is_alive() or peer.is_stuck(), "no more to go in")
         assert thread.is_alive(), "64 MiB went somewhere while nobody read"
         assert weir.rss() - before < 8 * MIB
         assert client.discard(64 * MIB) == (64 * MIB, digest)
@@ -185,7 +204,7 @@ def test_a_backend_that_does_not_read_holds_the_client_up(backend):
         client, peer = weir.tunnel(backend)
         before = weir.rss()
         thread, digest = feed(client, 32 * MIB)
-        thread.join(1)
+        until(lambda: not thread.is_alive() or client.is_stuck(), "no more to go in")
         assert thread.is_alive() and weir.rss() - before < 8 * MIB
         peer.send(frame(TEXT, b"the other way is free"))
         assert client.read_frame()[1] == b"the other way is free"
@@ -212,7 +231,7 @@ def test_one_busy_tunnel_does_not_hold_up_another(backend):
         thread, _ = feed(busy_peer, 128 * MIB)
         reader = threading.Thread(target=lambda: busy.discard(128 * MIB))
         reader.start()
-        slowest = 0
+        slowest, all_begun = 0, time.monotonic()
         while reader.is_alive():
             begun = time.monotonic()
             quiet.send(frame(TEXT, b"?", masked=True))
@@ -220,7 +239,7 @@ def test_one_busy_tunnel_does_not_hold_up_another(backend):
             quiet_peer.send(frame(TEXT, b"!"))
             quiet.read_frame()
             slowest = max(slowest, time.monotonic() - begun)
-        assert slowest < 1
+        assert slowest < (time.monotonic() - all_begun) / 2
 
 
 def test_a_trickle_of_single_bytes_arrives_at_once(backend):
@@ -235,10 +254,10 @@ def test_a_trickle_of_single_bytes_arrives_at_once(backend):
 
 def test_an_idle_tunnel_is_closed_and_the_log_says_who_was_silent(backend):
     with Weir("Timeout 1\n" + WS, backend=backend) as weir:
-        client, peer = weir.tunnel(backend)
         begun = time.monotonic()
-        assert client.ends_within(5) and peer.ends_within(1)
-        assert 0.8 < time.monotonic() - begun < 3
+        client, peer = weir.tunnel(backend)
+        assert client.ends() and peer.ends()
+        assert 0.8 < time.monotonic() - begun < SOON
         line = weir.wait_for_log("tunnel to ws://127.0.0.1:%d/ closed: nothing moved for 1 s" % backend.port)
         assert "[proxy:info]" in line and "silent longest" in line and "[client 127.0.0.1:" in line
         weir.wait_for_access(" 101 ")
@@ -246,37 +265,39 @@ def test_an_idle_tunnel_is_closed_and_the_log_says_who_was_silent(backend):
 
 def test_the_longer_of_both_timeouts_holds_as_in_apache(backend):
     with Weir("Timeout 1\nProxyTimeout 3\n" + WS, backend=backend) as weir:
-        client, peer = weir.tunnel(backend)
-        assert not client.ends_within(2)
-        assert client.ends_within(3)
+        begun = time.monotonic()
+        client, _ = weir.tunnel(backend)
+        assert client.ends() and time.monotonic() - begun > 2.8
 
 
 def test_a_shorter_proxytimeout_does_not_shorten_tunnels(backend):
     with Weir("Timeout 3\nProxyTimeout 1\n" + WS, backend=backend) as weir:
-        client, peer = weir.tunnel(backend)
-        assert not client.ends_within(2)
-        assert client.ends_within(3)
+        begun = time.monotonic()
+        client, _ = weir.tunnel(backend)
+        assert client.ends() and time.monotonic() - begun > 2.8
 
 
 def test_the_workers_timeout_lengthens_it_too(backend):
     with Weir("Timeout 1\n" + WS + " timeout=3", backend=backend) as weir:
+        begun = time.monotonic()
         client, _ = weir.tunnel(backend)
-        assert not client.ends_within(2)
-        assert client.ends_within(3)
+        assert client.ends() and time.monotonic() - begun > 2.8
 
 
 @pytest.mark.parametrize("talker", ["client", "backend"])
 def test_a_tunnel_that_talks_in_one_direction_is_not_idle(backend, talker):
-    with Weir("Timeout 1\n" + WS, backend=backend) as weir:
-        client, peer = weir.tunnel(backend)
-        speaks, hears = (client, peer) if talker == "client" else (peer, client)
-        for _ in range(6):
-            speaks.send(frame(TEXT, b"tick", masked=talker == "client"))
-            assert hears.read_frame()[1] == b"tick"
-            time.sleep(0.4)
-        assert hears.ends_within(3)
-        line = weir.wait_for_log("nothing moved for 1 s")
-        assert ("backend" if talker == "client" else "client") + " silent longest" in line
+    for pace in paces():
+        with pace, Weir("Timeout 1\n" + WS, backend=backend) as weir:
+            client, peer = weir.tunnel(backend)
+            speaks, hears = (client, peer) if talker == "client" else (peer, client)
+            for _ in range(6):
+                speaks.send(frame(TEXT, b"tick", masked=talker == "client"))
+                assert hears.read_frame()[1] == b"tick"
+                time.sleep(0.4)
+                pace.within(0.9)
+            assert hears.ends()
+            line = weir.wait_for_log("nothing moved for 1 s")
+            assert ("backend" if talker == "client" else "client") + " silent longest" in line
 
 
 def test_a_tunnel_whose_client_takes_nothing_for_so_long_is_idle_too(backend):
@@ -299,6 +320,7 @@ def test_requestreadtimeout_does_not_reach_into_tunnels(backend):
 
 def test_the_access_line_is_written_at_the_end_with_true_bytes_and_duration(backend):
     with Weir(WS, backend=backend) as weir:
+        begun = time.monotonic()
         client, peer = weir.tunnel(backend, "/room?x=1")
         sent = len(frame(BINARY, b"u" * 5000, masked=True))
         client.send(frame(BINARY, b"u" * 5000, masked=True))
@@ -315,7 +337,7 @@ def test_the_access_line_is_written_at_the_end_with_true_bytes_and_duration(back
         assert line.startswith("127.0.0.1 main.example GET /room?x=1 101 ")
         assert 0 < int(values["in"]) - sent < 400 # and the handshake's own bytes
         assert int(values["out"]) == len(client.seen)
-        assert 500000 <= int(values["us"]) < 10000000
+        assert 500000 <= int(values["us"]) <= (time.monotonic() - begun) * 1e6
 
 
 # ---- many
@@ -333,7 +355,7 @@ def test_five_hundred_tunnels_at_once():
         for client in clients:
             client.send(close_frame(masked=True))
         for client in clients:
-            assert client.read_frame()[0] == 8 and client.ends_within(5)
+            assert client.read_frame()[0] == 8 and client.ends()
             client.close()
         until(lambda: weir.access_log().count("\n") == 500, "500 access lines")
 
@@ -343,6 +365,6 @@ def test_weir_stops_at_once_with_tunnels_open(backend):
         client, peer = weir.tunnel(backend)
         begun = time.monotonic()
         weir.stop()
-        assert time.monotonic() - begun < 5
-        assert client.ends_within(1) and peer.ends_within(1)
+        assert time.monotonic() - begun < SOON
+        assert client.ends() and peer.ends()
         assert " 101 " in weir.access_log()

@@ -7,7 +7,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct arena *a = arena_new();
     static const struct directive row = { "SSLRequire", .why = "why / 何故" };
     struct conf_node node = { .name = "SSLRequire", .args = arena_strndup(a, (const char *)data, size) };
-    struct conf_cmd cmd = { .row = &row, .node = &node, .arena = a };
+    struct conf_reading reading = { .regex_flags = REGEX_DEFAULT };
+    struct conf_cmd cmd = { .row = &row, .node = &node, .arena = a, .reading = &reading };
     struct request r = { .magic = REQUEST_MAGIC, .arena = a, .peer = &peer };
     struct ssl_place place = { 0 };
     char *argv[] = { (char *)(uintptr_t)node.args, NULL };

@@ -1,5 +1,5 @@
 /* Regular expressions as httpd's ap_regcomp, ap_regexec and ap_pregsub mean them, and bounded. */
-#include "base.h"
+#include "arena.h"
 
 #include <setjmp.h>
 
@@ -11,22 +11,6 @@
 
 #include <pthread.h>
 #include <stdlib.h>
-
-static struct arena *arena;
-
-static int make_arena(void **state)
-{
-    (void)state;
-    arena = arena_new();
-    return 0;
-}
-
-static int free_arena(void **state)
-{
-    (void)state;
-    arena_free(arena);
-    return 0;
-}
 
 static struct regex *compile(const char *pattern, unsigned flags)
 {

@@ -1,5 +1,6 @@
 /* Apache expressions: what compiles, what each says of one made-up request, and the messages of faults. The verdicts
  * and messages were compared with httpd 2.4's. */
+#include "arena.h"
 #include "expr.h"
 
 #include <setjmp.h>
@@ -14,22 +15,6 @@
 #include <stdlib.h>
 #include <strings.h>
 #include <unistd.h>
-
-static struct arena *arena;
-
-static int make_arena(void **state)
-{
-    (void)state;
-    arena = arena_new();
-    return 0;
-}
-
-static int drop_arena(void **state)
-{
-    (void)state;
-    arena_free(arena);
-    return 0;
-}
 
 /* ---- a world with few things in it ------------------------------------------------------------------------------- */
 
@@ -493,5 +478,5 @@ int main(void)
         cmocka_unit_test(too_long_a_result),
     };
 
-    return cmocka_run_group_tests(tests, make_arena, drop_arena);
+    return cmocka_run_group_tests(tests, make_arena, free_arena);
 }

@@ -1,4 +1,5 @@
 /* Words, paths and times of Apache's language. */
+#include "arena.h"
 #include "conf.h"
 
 #include <setjmp.h>
@@ -8,22 +9,6 @@
 #include <stddef.h>
 
 #include <cmocka.h>
-
-static struct arena *arena;
-
-static int begin(void **state)
-{
-    (void)state;
-    arena = arena_new();
-    return 0;
-}
-
-static int end(void **state)
-{
-    (void)state;
-    arena_free(arena);
-    return 0;
-}
 
 /* Words joined by "|". */
 static const char *words(const char *text)
@@ -172,5 +157,5 @@ int main(void)
         cmocka_unit_test(other_times_are_refused),
         cmocka_unit_test(a_fault_names_its_place),
     };
-    return cmocka_run_group_tests(tests, begin, end);
+    return cmocka_run_group_tests(tests, make_arena, free_arena);
 }

@@ -17,6 +17,33 @@ static int normalize(struct arena *a, const char *raw, enum http_slashes slashes
     }
 }
 
+static void an_encoded_path_keeps_its_escapes_and_is_resolved(void **state)
+{
+    static const struct {
+        const char *raw;
+        int status;
+        const char *path;
+    } paths[] = {
+        { "/a%20b/%2fc/%00", 200, "/a%20b/%2fc/%00" },
+        { "/%41%7e%2D", 200, "/A~-" },
+        { "/a/%2e%2E/b//c/.", 200, "/b/c/" },
+        { "/a/..%2fb", 200, "/a/..%2fb" },
+        { "/a/..;x/b", 200, "/a/..;x/b" },
+        { "/%zz", 400, NULL },
+        { "/../a", 400, NULL },
+    };
+    struct arena *a = arena_new();
+    char *path;
+
+    (void)state;
+    for (unsigned i = 0; i < COUNT_OF(paths); i++) {
+        assert_int_equal(normalize(a, paths[i].raw, HTTP_ENCODED, true, &path), paths[i].status);
+        if (paths[i].path)
+            assert_string_equal(path, paths[i].path);
+    }
+    arena_free(a);
+}
+
 static void paths_are_decoded_and_resolved(void **state)
 {
     static const struct {
@@ -117,6 +144,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(paths_are_decoded_and_resolved),
+        cmocka_unit_test(an_encoded_path_keeps_its_escapes_and_is_resolved),
         cmocka_unit_test(encoded_slashes_follow_their_directive),
         cmocka_unit_test(empty_segments_stay_without_merge_slashes),
     };

@@ -44,14 +44,19 @@ static void tokens_are_tokens(void **state)
     assert_false(http_is_token((struct span){ "a\0b", 3 }));
 }
 
-static void methods_are_those_of_httpd_without_mod_dav(void **state)
+static void methods_are_those_of_httpd_without_mod_dav_and_more_that_were_registered(void **state)
 {
+    const char *items[] = { "SEARCH" };
+    const struct vec more = { .items = (void **)(uintptr_t)items, .n = 1 };
+
     (void)state;
-    assert_true(http_registered_method(SPAN("GET")));
-    assert_true(http_registered_method(SPAN("BASELINE-CONTROL")));
-    assert_false(http_registered_method(SPAN("get")));
-    assert_false(http_registered_method(SPAN("SEARCH")));
-    assert_false(http_registered_method(SPAN("")));
+    assert_true(http_registered_method(SPAN("GET"), NULL));
+    assert_true(http_registered_method(SPAN("BASELINE-CONTROL"), NULL));
+    assert_false(http_registered_method(SPAN("get"), NULL));
+    assert_false(http_registered_method(SPAN("SEARCH"), NULL));
+    assert_false(http_registered_method(SPAN(""), NULL));
+    assert_true(http_registered_method(SPAN("SEARCH"), &more));
+    assert_false(http_registered_method(SPAN("search"), &more));
 }
 
 static void bytes_of_a_peer_cannot_forge_a_log_line_or_a_page(void **state)
@@ -73,7 +78,7 @@ int main(void)
         cmocka_unit_test(reasons_are_apaches),
         cmocka_unit_test(dates_have_the_form_of_rfc_9110),
         cmocka_unit_test(tokens_are_tokens),
-        cmocka_unit_test(methods_are_those_of_httpd_without_mod_dav),
+        cmocka_unit_test(methods_are_those_of_httpd_without_mod_dav_and_more_that_were_registered),
         cmocka_unit_test(bytes_of_a_peer_cannot_forge_a_log_line_or_a_page),
     };
 

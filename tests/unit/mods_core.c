@@ -370,7 +370,7 @@ static void what_protects_is_never_taken_in_silence(void **state)
                                          "<Location /x>\nSSLCipherSuite HIGH\n</Location>",
                                          "SetHandler server-info",
                                          "<Location /x>\nAuthFormProvider file\n</Location>",
-                                         "SetHandler proxy:http://127.0.0.1",
+                                         "SetHandler proxy:ajp://127.0.0.1",
                                          "LDAPTrustedMode SSL" };
     (void)state;
     for (unsigned i = 0; i < COUNT_OF(lines); i++) {
@@ -380,6 +380,7 @@ static void what_protects_is_never_taken_in_silence(void **state)
     }
     assert_non_null(strstr(bench_fault.text, "mod_ldap"));
     bench_must_load("SSLEngine off\nAddDefaultCharset off\nSetHandler None");
+    bench_must_load("SetHandler proxy:http://127.0.0.1\nSetHandler %{env:X}server-info\nSetHandler Proxy:Balancer://b");
 }
 
 static bool has_notice(const struct snapshot *s, const char *part)

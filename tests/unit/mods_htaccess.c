@@ -229,7 +229,7 @@ static void the_configuration_stays_as_it_was(void **state)
     assert_string_equal(read_as(&o, "Use M").fault, "no macro defined before Use");
     assert_string_equal(read_as(&o, "<Limit FOOX>\nRequire all denied\n</Limit>").fault,
                         "Could not register method 'FOOX' for <Limit from .htaccess configuration");
-    assert_int_equal(core_site_of(loaded->main)->limit_methods.n, 0);
+    assert_int_equal(core_site_of(loaded->main)->methods.n, 0);
     assert_int_equal(loaded->main->files.n, 0);
 }
 

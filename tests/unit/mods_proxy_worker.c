@@ -195,7 +195,6 @@ static void what_cannot_act_yet_is_refused_by_name(void **state)
     static const char *const lines[] = {
         "ProxyRemote * http://p:1",
         "ProxyBlock example.com",
-        "ProxyPass / http://h/ mapping=servlet",
     };
     (void)state;
     for (unsigned i = 0; i < COUNT_OF(lines); i++) {

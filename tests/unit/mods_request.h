@@ -2,6 +2,7 @@
 #ifndef WEIR_TEST_MODS_REQUEST_H
 #define WEIR_TEST_MODS_REQUEST_H
 
+#include "arena.h"
 #include "folder.h"
 #include "mods.h"
 
@@ -18,7 +19,6 @@
 
 #include <cmocka.h>
 
-static struct arena *arena;
 static char directory[] = "/tmp/weir-logs-XXXXXX";
 
 /* NULL and the fault's text in the arena. */
@@ -143,18 +143,14 @@ static struct request *make_request(const struct snapshot *s, const struct site 
 
 static int begin(void **state)
 {
-    (void)state;
     setenv("TZ", "UTC0", 1);
     tzset();
-    arena = arena_new();
-    return 0;
+    return make_arena(state);
 }
 
 static int end(void **state)
 {
-    (void)state;
-    arena_free(arena);
-    return 0;
+    return free_arena(state);
 }
 
 static int make_directory(void **state)

@@ -1,17 +1,9 @@
 /* Names: the hosts file, a name that is none, and answers nobody waits for any more. */
-#include "net.h"
+#include "loop.h"
 
 #include <netdb.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
 
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
-static struct loop *l;
 static struct resolver *r;
 static unsigned answers, n_found;
 static struct addr found[8];
@@ -29,34 +21,12 @@ static void on_answer(void *arg, const struct addr *addrs, unsigned n, const cha
     loop_stop(l);
 }
 
-static void on_pause(struct timer *t)
+static int start_resolver(void **state)
 {
-    (void)t;
-    loop_stop(l);
-}
-
-static void run_for(uint64_t ms)
-{
-    struct timer pause = { .on_time = on_pause };
-    timer_set(l, &pause, ms);
-    loop_run(l);
-    timer_cancel(l, &pause);
-}
-
-static int start(void **state)
-{
-    (void)state;
-    l = loop_new();
+    int failed = start(state);
     r = resolver_new(l);
     answers = n_found = 0;
-    return 0;
-}
-
-static int finish(void **state)
-{
-    (void)state;
-    loop_free(l);
-    return 0;
+    return failed;
 }
 
 static void ask_and_wait(const char *name, uint64_t patience)
@@ -125,7 +95,7 @@ static void pending_query_ends_silently_with_the_resolver(void **state)
 
 int main(void)
 {
-#define STORY(f) cmocka_unit_test_setup_teardown(f, start, finish)
+#define STORY(f) cmocka_unit_test_setup_teardown(f, start_resolver, finish)
     const struct CMUnitTest tests[] = {
         STORY(localhost_is_what_getaddrinfo_says_first),
         STORY(invalid_name_fails_with_a_reason_in_good_time),

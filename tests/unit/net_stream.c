@@ -1,42 +1,10 @@
 /* Streams over real sockets of this machine: readiness bits, ends, resets, connects that stand and that fail. */
-#include "net.h"
+#include "loop.h"
 
 #include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
-
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
-static struct loop *l;
-
-static void on_late(struct timer *t)
-{
-    (void)t;
-    fail_msg("the loop waited three seconds for something that did not come");
-}
-static struct timer late = { .on_time = on_late };
-
-static int start(void **state)
-{
-    (void)state;
-    l = loop_new();
-    timer_set(l, &late, 3000);
-    return 0;
-}
-
-static int finish(void **state)
-{
-    (void)state;
-    timer_cancel(l, &late);
-    loop_free(l);
-    return 0;
-}
 
 static unsigned calls;
 static void on_ready(struct stream *s)
@@ -44,20 +12,6 @@ static void on_ready(struct stream *s)
     (void)s;
     calls++;
     loop_stop(l);
-}
-
-static void on_pause(struct timer *t)
-{
-    (void)t;
-    loop_stop(l);
-}
-
-static void run_for(uint64_t ms)
-{
-    struct timer pause = { .on_time = on_pause };
-    timer_set(l, &pause, ms);
-    loop_run(l);
-    timer_cancel(l, &pause);
 }
 
 static struct stream *pair(int *peer)

@@ -3,56 +3,11 @@
 #ifndef NET_TLS_H
 #define NET_TLS_H
 
+#include "loop.h"
 #include "net_tls_certs.h"
 #include "tls_impl.h"
 
 #include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
-
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
-static struct loop *l;
-
-static void on_late(struct timer *t)
-{
-    (void)t;
-    fail_msg("the loop waited ten seconds for something that did not come");
-}
-static struct timer late = { .on_time = on_late };
-
-static int start(void **state)
-{
-    (void)state;
-    l = loop_new();
-    timer_set(l, &late, 10000);
-    return 0;
-}
-
-static int finish(void **state)
-{
-    (void)state;
-    timer_cancel(l, &late);
-    loop_free(l);
-    return 0;
-}
-
-static void on_pause(struct timer *t)
-{
-    (void)t;
-    loop_stop(l);
-}
-
-static void run_for(uint64_t ms)
-{
-    struct timer pause = { .on_time = on_pause };
-    timer_set(l, &pause, ms);
-    loop_run(l);
-    timer_cancel(l, &pause);
-}
 
 struct end {
     struct stream *s;
