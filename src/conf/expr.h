@@ -17,7 +17,8 @@ enum expr_flags {
     EXPR_STRING = 1 /* a string template, "%{A}-x", not a condition */,
     EXPR_RESTRICTED = 2 /* .htaccess */
 };
-#define EXPR_PATTERNS(regex_flags) (((regex_flags) ^ REGEX_DEFAULT) << 8) /* RegexDefaultOptions: not the default ones */
+#define EXPR_PATTERNS(regex_flags)                                                                                     \
+    (((regex_flags) ^ REGEX_DEFAULT) << 8) /* RegexDefaultOptions: not the default ones */
 /* Compiled into the arena; NULL and *error on a fault. known tells whether a variable or function name exists: kind is
  * "variable", "function" or "list" (a list function's values are separated by NUL); NULL: every name does. */
 struct expr *expr_compile(struct arena *a, const char *text, unsigned flags,

@@ -303,6 +303,15 @@ def test_a_file_of_a_program_is_not_shown_and_the_others_are(root, line):
         assert weir.get("/a.txt").body == b"text"
 
 
+def test_a_file_is_not_shown_whose_handler_leads_to_a_backend_that_no_protocol_takes(root):
+    write(root, "a.txt", b"secret")
+    with Weir(SITE + "<Files *.txt>\nSetHandler \"proxy:%{env:NONE}gopher://127.0.0.1\"\n</Files>\n", root=root) as weir:
+        answer = weir.get("/a.txt")
+        assert answer.status == 500 and b"secret" not in answer.body
+        weir.wait_for_log("AH00523: handler \"proxy:gopher://127.0.0.1\" not found for: .*/a.txt")
+        assert weir.get("/b.txt").status == 404
+
+
 def test_what_is_protected_by_a_password_asks_for_it_at_its_index_too(root):
     write(root, "private/index.html", b"private")
     write(root, "users", subprocess.run(["openssl", "passwd", "-apr1", "pw"], capture_output=True, check=True).stdout)
