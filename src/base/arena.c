@@ -234,6 +234,20 @@ char *arena_join(struct arena *a, const char *const *parts)
     return s;
 }
 
+char *arena_join_spans(struct arena *a, const struct span *parts, unsigned n)
+{
+    size_t size = 1;
+    char *s, *end;
+
+    for (unsigned i = 0; i < n; i++)
+        size += parts[i].n;
+    s = end = alloc_unset(a, size);
+    for (unsigned i = 0; i < n; i++)
+        end = span_put(end, parts[i]);
+    *end = '\0';
+    return s;
+}
+
 void arena_on_free(struct arena *a, void (*clean)(void *), void *arg)
 {
     struct cleanup *c = arena_alloc(a, sizeof(*c));

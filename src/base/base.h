@@ -99,6 +99,7 @@ static inline char *arena_span(struct arena *a, struct span s)
 char *arena_printf(struct arena *a, const char *format, ...) PRINTF(2, 3);
 char *arena_vprintf(struct arena *a, const char *format, va_list args);
 char *arena_join(struct arena *a, const char *const *parts); /* up to a NULL */
+char *arena_join_spans(struct arena *a, const struct span *parts, unsigned n);
 #define arena_concat(a, ...) arena_join((a), (const char *const[]){ __VA_ARGS__ })
 void arena_on_free(struct arena *a, void (*clean)(void *), void *arg);
 size_t arena_size(const struct arena *a); /* bytes held from malloc */

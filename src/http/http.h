@@ -124,8 +124,8 @@ enum http_path_result http_normalize_path(struct arena *a, struct span raw, enum
                                           char **out);
 /* ap_proxy_canonenc_ex(enc_path): letters, digits, "~$-_.+!*'(),;:@&=/" stay, all else %XX in upper case; with
  * keep_slash (AllowEncodedSlashes NoDecode) an encoded slash in the input stays as it is, and a "%" that encodes
- * nothing gives NULL (400). */
-char *http_encode_path(struct arena *a, struct span path, bool keep_slash);
+ * nothing gives {NULL, 0} (400). A path that stays is the path itself. */
+struct span http_encode_path(struct arena *a, struct span path, bool keep_slash);
 /* ap_escape_uri: the same bytes stay, all else %xx in lower case. */
 char *http_escape_path(struct arena *a, struct span path);
 /* ap_unescape_url: in place, slashes too; what encodes nothing stays. */
@@ -145,8 +145,8 @@ bool http_parse_host(struct arena *a, struct span authority, bool strict, char *
 struct http_host {
     const char *scheme; /* in: the connection's; a target of another scheme leaves the choice to the Host field */
     bool strict;        /* in */
-    bool from_target;                 /* the target named it: Apache then replaces the Host field (AH02417) */
-    char *name;                       /* NULL when none was named (only before HTTP/1.1) */
+    bool from_target;   /* the target named it: Apache then replaces the Host field (AH02417) */
+    char *name;         /* NULL when none was named (only before HTTP/1.1) */
     int port;
 };
 /* Whom a request is for (ap_update_vhost_from_headers, ap_check_request_header); false: missing, malformed or two. */

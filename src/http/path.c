@@ -137,11 +137,17 @@ void http_unescape(char *text)
     *to = '\0';
 }
 
-char *http_encode_path(struct arena *a, struct span path, bool keep_slash)
+struct span http_encode_path(struct arena *a, struct span path, bool keep_slash)
 {
     static const char digits[] = "0123456789ABCDEF";
-    char *out = arena_room(a, 3 * path.n + 1), *to = out;
+    size_t same = 0;
+    char *out, *to;
 
+    while (same < path.n && byte_is(path.p[same], BYTE_PATH))
+        same++;
+    if (same == path.n)
+        return path;
+    out = to = arena_room(a, 3 * path.n + 1);
     for (size_t i = 0; i < path.n; i++) {
         unsigned char c = (unsigned char)path.p[i];
 
@@ -151,7 +157,7 @@ char *http_encode_path(struct arena *a, struct span path, bool keep_slash)
         }
         if (keep_slash && c == '%') {
             if (path.n - i < 3 || !is_escape(path.p + i))
-                return NULL;
+                return (struct span){ 0 };
             if (escaped_byte(path.p + i) == '/') {
                 to = (char *)memcpy(to, path.p + i, 3) + 3;
                 i += 2;
@@ -161,5 +167,5 @@ char *http_encode_path(struct arena *a, struct span path, bool keep_slash)
         *to++ = '%', *to++ = digits[c >> 4], *to++ = digits[c & 15];
     }
     *to = '\0';
-    return out;
+    return (struct span){ out, (size_t)(to - out) };
 }

@@ -440,10 +440,8 @@ int headers_request(struct request *r)
 
 /* httpd keeps the type apart from the tables, and a backend's in one of them as well. It is what conditions and values
  * see of it from here on. */
-static void take_type(struct request *r, bool in_table)
+static void take_type(struct request *r, struct span type, bool in_table)
 {
-    struct span type = http_fields_get(&r->out, "Content-Type");
-
     r->content_type = type.p ? arena_span(r->arena, type) : NULL;
     r->type_settled = true;
     if (!in_table)
@@ -459,16 +457,12 @@ static void settle_type(struct request *r)
     http_fields_set(r->arena, &r->out, "Content-Type", span_of(r->content_type));
 }
 
-static bool type_is_of_backend(const struct request *r)
-{
-    return http_fields_get(&r->out, "Content-Type").p != r->content_type;
-}
-
 int headers_answer(struct request *r)
 {
-    bool good;
+    struct span type = http_fields_get(&r->out, "Content-Type");
+    bool of_backend = r->proxy && type.p != r->content_type, good;
 
-    take_type(r, r->proxy && type_is_of_backend(r));
+    take_type(r, type, of_backend);
     good =
         run_table(r, TABLE_ALWAYS, &r->content_type, false) && run_table(r, TABLE_ONSUCCESS, &r->content_type, false);
     settle_type(r);
@@ -479,7 +473,7 @@ int headers_error(struct request *r)
 {
     bool good;
 
-    take_type(r, false);
+    take_type(r, http_fields_get(&r->out, "Content-Type"), false);
     good = run_table(r, TABLE_ALWAYS, &r->content_type, false);
     settle_type(r);
     return good ? 0 : 500;

@@ -67,16 +67,14 @@ const char *proxy_via(const struct request *r)
 /* All lines of the name become one, with ours last: a client's second line must not come behind it. */
 static void merge_all(struct arena *a, struct http_fields *f, struct span name, const char *value)
 {
-    struct span old = { 0 }, kept;
-    struct http_field *first;
+    struct http_field *first = f->tags & http_field_tag(name) ? http_fields_named(f, name) : NULL;
+    struct span old, kept;
 
-    if (f->tags & http_field_tag(name))
-        old = http_fields_join_named(a, f, name);
-    if (!old.p) {
+    if (!first) {
         http_fields_add(a, f, name, span_of(value));
         return;
     }
-    first = http_fields_named(f, name);
+    old = http_fields_join_named(a, f, name);
     kept = first->name;
     http_fields_remove_named(f, name);
     first->name = kept;

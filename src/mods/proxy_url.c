@@ -62,12 +62,9 @@ const char *proxy_split_netloc(struct arena *a, const char *text, struct proxy_n
 
 /* ---- the whole ---------------------------------------------------------------------------------- */
 
-static bool is_clean(const char *text) /* ap_scan_vchar_obstext */
+static bool is_clean(struct span text) /* ap_scan_vchar_obstext */
 {
-    for (; *text; text++)
-        if ((unsigned char)*text <= ' ' || *text == 0x7f)
-            return false;
-    return true;
+    return !span_has_control(text) && !memchr(text.p ? text.p : "", ' ', text.n);
 }
 
 static int forbid(struct request *r, const char *what)
@@ -89,19 +86,31 @@ static bool keeps_slash(const struct request *r)
 }
 
 /* What follows the host's slash as it goes on the request line, and the query where it has one of its own. */
-static int encode(struct request *r, const char *rest, const char **path, const char **query)
+struct tail {
+    struct span path, query; /* query.p NULL: none */
+};
+
+static int encode(struct request *r, struct span rest, struct tail *tail)
 {
-    *query = NULL;
     bool as_it_is = r->proxy->nocanon || r->proxy->encoded;
-    *path = as_it_is ? rest : http_encode_path(r->arena, span_of(rest), keeps_slash(r));
+
+    *tail = (struct tail){ .path = as_it_is ? rest : http_encode_path(r->arena, rest, keeps_slash(r)) };
     if (as_it_is && !is_clean(rest))
         return forbid(r, "path");
     if (r->proxy->nocanon)
         return 0;
-    if (!*path)
+    if (!tail->path.p)
         return 400;
-    *query = r->args.p ? arena_span(r->arena, r->args) : NULL;
-    return !*query || is_clean(*query) ? 0 : forbid(r, "query string");
+    tail->query = r->args;
+    return is_clean(tail->query) ? 0 : forbid(r, "query string");
+}
+
+/* base "/" path, and "?" query. */
+static char *join(struct arena *a, struct span base, const struct tail *tail)
+{
+    const struct span parts[] = { base, SPAN("/"), tail->path, SPAN("?"), tail->query };
+
+    return arena_join_spans(a, parts, tail->query.p ? COUNT_OF(parts) : 3);
 }
 
 static bool is_http_like(const char *scheme)
@@ -134,7 +143,7 @@ const struct proxy_origin *proxy_origin_of(struct arena *a, const char *scheme, 
 static int set_url(struct request *r, const struct proxy_origin *o, const char *rest)
 {
     struct proxy_target *t = r->proxy;
-    const char *path, *query;
+    struct tail tail;
     int status;
 
     t->origin = o;
@@ -142,10 +151,10 @@ static int set_url(struct request *r, const struct proxy_origin *o, const char *
     t->host = o->host;
     t->port = o->port;
     t->port_written = o->port_written;
-    status = encode(r, rest, &path, &query);
+    status = encode(r, span_of(rest), &tail);
     if (status)
         return status;
-    t->url = arena_concat(r->arena, o->base.p, "/", path, query ? "?" : "", query ? query : "", NULL);
+    t->url = join(r->arena, o->base, &tail);
     t->path = span_of(t->url + o->base.n);
     return 0;
 }
@@ -165,7 +174,7 @@ const struct proxy_origin *proxy_origin_ahead(struct arena *a, const char *real,
     const char *slash = colon && strncmp(colon, "://", 3) == 0 ? strchr(colon + 3, '/') : NULL;
     struct proxy_netloc net;
 
-    if (!slash || !is_http_like(scheme) || proxy_split_netloc(a, colon + 1, &net) || !is_clean(net.host) ||
+    if (!slash || !is_http_like(scheme) || proxy_split_netloc(a, colon + 1, &net) || !is_clean(span_of(net.host)) ||
         strpbrk(net.host, "?#"))
         return NULL;
     *n = (size_t)(slash + 1 - real);
@@ -205,12 +214,13 @@ int proxy_set_member_url(struct request *r)
 static int find_balancer(struct request *r, const struct proxy_netloc *net)
 {
     struct proxy_target *t = r->proxy;
-    const char *name = arena_concat(r->arena, "balancer://", net->host, NULL), *path, *query;
-    int status = encode(r, net->path, &path, &query);
+    const char *name = arena_concat(r->arena, "balancer://", net->host, NULL);
+    struct tail tail;
+    int status = encode(r, span_of(net->path), &tail);
 
     t->balancer = proxy_balancer_find(&proxy_site_of(r->site)->balancers, name);
     t->member_path = net->path;
-    t->balancer_path = status ? NULL : arena_concat(r->arena, "/", path, query ? "?" : "", query ? query : "", NULL);
+    t->balancer_path = status ? NULL : join(r->arena, SPAN(""), &tail);
     return status;
 }
 
@@ -221,7 +231,7 @@ static int check_host(struct request *r)
 
     if (strpbrk(t->host, "?#"))
         return proxy_error(r, 400, arena_concat(r->arena, "URI cannot be parsed: ", t->url, NULL));
-    if (!is_clean(t->host))
+    if (!is_clean(span_of(t->host)))
         return proxy_error(r, 500, arena_concat(r->arena, "DNS lookup failure for: ", t->host, NULL));
     return 0;
 }

@@ -34,7 +34,8 @@ static void check_below_root(const char *path)
 
 static void run_path(struct arena *a, struct span in, enum http_slashes slashes, bool merge)
 {
-    char *path, *sent, *again;
+    char *path, *again;
+    struct span sent;
 
     if (http_normalize_path(a, in, slashes, merge, &path) != HTTP_PATH_OK)
         return;
@@ -42,13 +43,13 @@ static void run_path(struct arena *a, struct span in, enum http_slashes slashes,
     check_below_root(path);
     ASSERT(!merge || !strstr(path, "//"));
     sent = http_encode_path(a, span_of(path), slashes == HTTP_SLASHES_NODECODE);
-    if (!sent)
+    if (!sent.p)
         return;
-    for (char *c = sent; *c; c++)
+    for (const char *c = sent.p; c < sent.p + sent.n; c++)
         ASSERT(*c > ' ' && *c < 127 && *c != '?' && *c != '#');
     /* with NoDecode a "%" that stood for itself is encoded once more, so the way back is another */
     if (slashes != HTTP_SLASHES_NODECODE && *path == '/') {
-        ASSERT(http_normalize_path(a, span_of(sent), slashes, merge, &again) == HTTP_PATH_OK);
+        ASSERT(http_normalize_path(a, sent, slashes, merge, &again) == HTTP_PATH_OK);
         ASSERT(strcmp(again, path) == 0);
     }
 }
