@@ -21,6 +21,7 @@ struct server {
     struct sockets *starting;       /* open, while there are no workers yet */
     _Atomic unsigned running;       /* workers not yet ended */
     int done_fd;                    /* eventfd: a worker ended */
+    sem_t there;                    /* a worker has done what it was sent */
     int phase;
     uint64_t drain_until_ms;        /* GracefulShutdownTimeout; 0: as long as it takes */
     bool foreground_tty;

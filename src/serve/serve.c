@@ -223,6 +223,16 @@ static void say_what_needs_a_restart(const struct snapshot *old, const struct sn
                        "%s の変更は停止して再起動するまで反映されません", kept[i].name, kept[i].name);
 }
 
+/* "In charge" is said when it is true of each, and the next reload finds the ports free that this one gave up. */
+static void wait_for_workers(struct server *s)
+{
+    for (unsigned i = 0; i < s->n_workers; i++)
+        worker_tell(s->workers[i], &s->there);
+    for (unsigned i = 0; i < s->n_workers; i++)
+        while (sem_wait(&s->there) != 0) /* a signal */
+            ;
+}
+
 static void take_over(struct server *s, struct snapshot *next, struct sockets *sockets, struct tls_sites *tls)
 {
     struct snapshot *old = s->snapshot;
@@ -238,6 +248,7 @@ static void take_over(struct server *s, struct snapshot *next, struct sockets *s
     for (unsigned i = 0; i < s->n_workers; i++)
         worker_publish(s->workers[i], next, tls);
     sockets_use(s, sockets);
+    wait_for_workers(s);
     say_notices(next);
     say_what_needs_a_restart(old, next);
     renewal_watch(s->renewal, next, tls);
@@ -451,6 +462,7 @@ int serve_run(const struct conf_options *o, struct snapshot *snapshot, enum serv
     s.foreground_tty = mode != SERVE_DAEMON && isatty(STDIN_FILENO);
     signals = take_signals();
     s.done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    ASSERT(sem_init(&s.there, 0, 0) == 0);
     if (!begin(&s, mode)) {
         abandon(&s);
         say_ready(ready_fd, 1);

@@ -164,6 +164,16 @@ void worker_unlisten(struct worker *w, const struct addr *a)
     send_message(w, drop_listener, (struct message){ .addr = *a });
 }
 
+static void post(void *arg)
+{
+    sem_post(arg);
+}
+
+void worker_tell(struct worker *w, sem_t *there)
+{
+    loop_call(w->loop, post, there);
+}
+
 static void check_drained(struct worker *w)
 {
     if (w->draining && link_empty(&w->clients) && tunnels_count(w->tunnels) == 0)

@@ -7,6 +7,7 @@
 #include "ws.h"
 
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 
 /* A snapshot as one worker uses it: its merged places, and how many exchanges still read it (no atomics a request). */
@@ -69,6 +70,7 @@ void worker_publish(struct worker *w, struct snapshot *s,
                     struct tls_sites *tls);                         /* any thread; takes references of its own */
 void worker_listen(struct worker *w, int fd, const struct addr *a); /* any thread; takes fd */
 void worker_unlisten(struct worker *w, const struct addr *a);       /* any thread */
+void worker_tell(struct worker *w, sem_t *there);                   /* any thread: posted when all sent before is done */
 void worker_drain(struct worker *w);                                /* any thread: graceful-stop */
 void worker_stop(struct worker *w);                                 /* any thread: everything ends now */
 void worker_join(struct worker *w);

@@ -4,7 +4,7 @@ import re
 import pytest
 from test_config_errors import check, fault
 
-from apache import Pair, get
+from apache import Pair, get, within_an_hour
 
 MODULES = ["headers", "env", "setenvif", "ssl"]
 
@@ -131,7 +131,7 @@ ROWS = [("header", HOST, ASK), ("section", SECTIONS, ASK)]
 
 @pytest.fixture(scope="module")
 def pair():
-    return Pair(ROWS, scripts=SCRIPTS, modules=MODULES)
+    return within_an_hour(lambda: Pair(ROWS, scripts=SCRIPTS, modules=MODULES))
 
 
 def values(pair, row, name):

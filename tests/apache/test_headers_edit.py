@@ -1,7 +1,7 @@
 """Header and RequestHeader: each action on each table, over answers of a backend and of the server itself."""
 import pytest
 
-from apache import HANDSHAKE, Pair, as_any_server, get, joined
+from apache import HANDSHAKE, Pair, as_any_server, get, joined, within_an_hour
 
 MODULES = ["headers", "env", "setenvif", "ssl", "alias", "rewrite"]
 EMPTY = "Content-Length: 0"
@@ -243,7 +243,7 @@ ROWS = [("%s: %s" % (line, asked), LINES[line] + HOST, request) for line in LINE
 
 @pytest.fixture(scope="module")
 def pair():
-    return Pair(ROWS, scripts=SCRIPTS, modules=MODULES, level="debug", main="Header append X-New main\n")
+    return within_an_hour(lambda: Pair(ROWS, scripts=SCRIPTS, modules=MODULES, level="debug", main="Header append X-New main\n"))
 
 
 def kept(answer):

@@ -6,7 +6,7 @@ import tempfile
 
 import pytest
 
-from apache import HANDSHAKE, Pair, get
+from apache import HANDSHAKE, Pair, get, within_an_hour
 
 ROOT = tempfile.mkdtemp(prefix="weir-rewrite-")
 os.chmod(ROOT, 0o755)
@@ -325,7 +325,8 @@ def moved(peer, request):
 
 @pytest.fixture(scope="module")
 def pair():
-    return Pair(ROWS, {"moved": moved}, modules=["rewrite", "alias", "proxy_balancer", "lbmethod_byrequests", "slotmem_shm"], level="info")
+    modules = ["rewrite", "alias", "proxy_balancer", "lbmethod_byrequests", "slotmem_shm"]
+    return within_an_hour(lambda: Pair(ROWS, {"moved": moved}, modules=modules, level="info"))
 
 
 @pytest.mark.parametrize("row", ROWS, ids=[r[0] for r in ROWS])

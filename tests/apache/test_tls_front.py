@@ -137,7 +137,7 @@ def test_a_clients_certificate_is_judged_and_known_alike(ca, client_sites, setti
                  for v in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3)}
         answered = sum(status is not None for status in given.values())
         wait_until(lambda: len(lines_of(log)) >= answered)
-        return given, lines_of(log)
+        return given, sorted(lines_of(log)) # of one thread each
 
     apache, weir = client_sites.each(verdicts)
     assert weir[0] == apache[0]

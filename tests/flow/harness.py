@@ -262,6 +262,15 @@ def with_hosts(folder, text):
     return prefix
 
 
+def preload(folder, source):
+    """The environment for a Weir that calls these functions of C in the place of the C library's."""
+    code, library = os.path.join(str(folder), "shim.c"), os.path.join(str(folder), "shim.so")
+    with open(code, "w") as f:
+        f.write("#define _GNU_SOURCE\n" + source)
+    subprocess.run([shutil.which("gcc") or shutil.which("cc") or "clang", "-shared", "-fPIC", "-o", library, code], check=True)
+    return {"LD_PRELOAD": library, "ASAN_OPTIONS": "verify_asan_link_order=0"}
+
+
 # ---- weir -------------------------------------------------------------------------------------------------------
 
 PREAMBLE = [
@@ -422,6 +431,11 @@ class Weir:
         """Resident bytes."""
         with open("/proc/%d/status" % self.pid) as f:
             return int(re.search(r"VmRSS:\s+(\d+)", f.read()).group(1)) * 1024
+
+    def cpu(self):
+        """Seconds of processors so far."""
+        with open("/proc/%d/stat" % self.pid) as f:
+            return sum(int(ticks) for ticks in f.read().rsplit(")", 1)[1].split()[11:13]) / os.sysconf("SC_CLK_TCK")
 
     def descriptors(self):
         return len(os.listdir("/proc/%d/fd" % self.pid))

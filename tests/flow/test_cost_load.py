@@ -11,7 +11,7 @@ import time
 import pytest
 
 import pki
-from harness import PATIENCE, WEIR, Weir, free_port, until
+from harness import PATIENCE, WEIR, Weir, free_port, preload, until
 
 TOOLS = os.path.dirname(WEIR)
 TUNNELS = 1000
@@ -117,11 +117,8 @@ int malloc_trim(size_t pad)
 
 def test_clients_that_come_and_go_stop_a_worker_once_a_second_at_most(tmp_path):
     """Giving memory back is a walk through the heap, in which a worker stands still."""
-    calls, source, library = tmp_path / "calls", tmp_path / "shim.c", tmp_path / "shim.so"
-    source.write_text(TRIMS % calls)
-    subprocess.run([shutil.which("gcc") or "cc", "-shared", "-fPIC", "-o", library, source], check=True)
-    env = {"LD_PRELOAD": str(library), "ASAN_OPTIONS": "verify_asan_link_order=0"}
-    with Weir("ThreadsPerChild 1\nListen 127.0.0.1:{port}", env=env) as weir:
+    calls = tmp_path / "calls"
+    with Weir("ThreadsPerChild 1\nListen 127.0.0.1:{port}", env=preload(tmp_path, TRIMS % calls)) as weir:
         began = time.monotonic()
         while time.monotonic() - began < 2.5:
             for client in [weir.connect() for _ in range(300)]:

@@ -286,7 +286,7 @@ def test_the_keeper_holds_nothing_of_the_servers_and_a_removed_port_is_closed():
         weir.connect(other).close()
         weir.configure("User nobody\nListen 127.0.0.1:{port}\n" + HTTP)
         weir.reload()
-        until(lambda: refused(other), "the removed port to refuse")
+        assert refused(other)
         keeper, = keepers_of(weir)
         links = [os.readlink("/proc/%d/fd/%s" % (keeper, fd)) for fd in os.listdir("/proc/%d/fd" % keeper)]
         sockets = [l for l in links if l.startswith("socket:")]

@@ -4,7 +4,7 @@ import signal
 import threading
 
 import pytest
-from harness import (TEXT, Backend, Weir, answer, frame, free_port, request, serve_hello, serve_text, until, with_hosts)
+from harness import (TEXT, Backend, Weir, answer, frame, free_port, preload, request, serve_hello, serve_text, until, with_hosts)
 
 
 @pytest.mark.parametrize("number", [signal.SIGUSR1, signal.SIGHUP], ids=["graceful", "restart"])
@@ -113,10 +113,36 @@ def test_a_listener_is_added_and_removed():
             assert kept.read_response().status == 200
             weir.configure(one + http)
             weir.reload()
-            until(lambda: refused(weir, second), "the old port to be refused")
+            assert refused(weir, second)
             kept.send(request()) # a connection that stands is not the listener
             assert kept.read_response().status == 200
             assert weir.get().status == 200
+
+
+SLOW = """
+#include <dlfcn.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+int epoll_wait(int fd, struct epoll_event *events, int most, int ms)
+{
+    int n = ((int (*)(int, struct epoll_event *, int, int))dlsym(RTLD_NEXT, "epoll_wait"))(fd, events, most, ms);
+    usleep(100000);
+    return n;
+}
+"""
+
+
+def test_in_charge_is_said_when_each_worker_has_it_however_slow(tmp_path):
+    """A port that one reload gave up can be had by the next; it may be refused at once."""
+    one, two = "Listen 127.0.0.1:{port}\n", "Listen 127.0.0.1:%d\n" % (second := free_port())
+    with Weir(one + two, env=preload(tmp_path, SLOW)) as weir:
+        for _ in range(3):
+            weir.configure(one)
+            weir.reload()
+            assert refused(weir, second)
+            weir.configure(one + two)
+            weir.reload()
+            weir.connect(second).close()
 
 
 def refused(weir, port):

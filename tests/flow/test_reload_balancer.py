@@ -1,7 +1,7 @@
 """Counters of balancers are one for all worker threads, and a reload keeps them."""
 import threading
 
-from harness import TEXT, Backend, Weir, frame, free_port, request, serve_echo, serve_text
+from harness import TEXT, Backend, Weir, frame, free_port, request, serve_echo, serve_text, until
 from test_balancer_life import MANAGER, bodies, open_tunnel, pool, shown
 
 
@@ -73,9 +73,8 @@ def test_threads_share_the_turns_through_reloads():
             for t in threads:
                 t.join()
             assert len(got) == clients * each
-            members = shown(weir)
+            members = until(lambda: (m := shown(weir)) and all(x["busy"] == "0" for x in m.values()) and m, "all to be counted off")
             elected = [int(members["http://127.0.0.1:%d" % x.port]["elected"]) for x in (a, b, c)]
             assert elected == [got.count(x) for x in (b"a", b"b", b"c")]
             assert abs(elected[1] - clients * each // 2) <= clients
             assert sum(int(m["load"]) for m in members.values()) == 0
-            assert all(m["busy"] == "0" for m in members.values())

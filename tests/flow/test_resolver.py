@@ -1,9 +1,6 @@
 """Name servers that do not answer: who asked waits for them, and nobody else."""
-import shutil
-import subprocess
-
 import pytest
-from harness import Backend, Weir, request, serve_hello
+from harness import Backend, Weir, preload, request, serve_hello
 from test_reload_login import CONFIG, SHA, basic, write
 
 NAMES = CONFIG + """
@@ -27,10 +24,8 @@ int getnameinfo(const struct sockaddr *a, socklen_t n, char *host, socklen_t hn,
 @pytest.fixture()
 def dead_resolver(tmp_path):
     """(the environment in which name servers say nothing, the file that ends it)"""
-    source, library, end = tmp_path / "shim.c", tmp_path / "shim.so", tmp_path / "end"
-    source.write_text(SHIM % end)
-    subprocess.run([shutil.which("gcc") or shutil.which("cc") or "clang", "-shared", "-fPIC", "-o", library, source], check=True)
-    yield {"LD_PRELOAD": str(library), "ASAN_OPTIONS": "verify_asan_link_order=0"}, end
+    end = tmp_path / "end"
+    yield preload(tmp_path, SHIM % end), end
     end.touch()
 
 

@@ -82,7 +82,7 @@ static void timer_waits_its_time(void **state)
     timer_set(l, &stop, 30);
     loop_run(l);
     uint64_t took = base_now_ms() - before;
-    assert_in_range(took, 29, 1000);
+    assert_in_range(took, 29, 20000);
 }
 
 enum { CROWD = 1000 };
