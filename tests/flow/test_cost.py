@@ -50,12 +50,12 @@ FEW = 10
 BOUNDS = {
     "echo": (1000, 2000, 6.6),
     "wss echo": (1000, 16400, 6.6),
-    "connect": (100, 37500, 25.5),
-    "request": (100, 22200, 6.7),
-    "browser's request": (100, 32200, 6.7),
-    "ruled request": (100, 75000, 6.7), # the browser's, through 40 RewriteRules, 20 conditions, 20 Header, 10 SetEnvIf lines
-    "full handshake": (40, 2920000, 27),
-    "resumed handshake": (40, 2750000, 26),
+    "connect": (100, 33200, 25.7),
+    "request": (100, 18700, 6.6),
+    "browser's request": (100, 26700, 6.6),
+    "ruled request": (100, 68000, 6.7), # the browser's, through 40 RewriteRules, 20 conditions, 20 Header, 10 SetEnvIf lines
+    "full handshake": (40, 2920000, 25.2),
+    "resumed handshake": (40, 2750000, 23.7),
 }
 BROWSER = [
     ("User-Agent", "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"),
