@@ -136,7 +136,8 @@ const struct other_module other_modules[] = {
       "files of the type httpd/send-as-is are sent with their heads as text / httpd/send-as-is "
       "のファイルはヘッダーごと本文として送られます",
       false },
-    OTHER(auth_form),
+    { "auth_form_module", "mod_auth_form.c",
+      "what AuthType Form guards is answered with 500 / AuthType Form で保護した場所には 500 を返します", false },
     OTHER(authn_anon),
     OTHER(authn_dbd),
     OTHER(authn_dbm),
