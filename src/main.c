@@ -170,6 +170,7 @@ static void settle(struct command *c)
     o->after = (const char **)c->after.items;
     o->n_after = c->after.n;
     o->modules = all_modules;
+    o->others = other_modules;
     o->version = APACHE_VERSION;
 }
 

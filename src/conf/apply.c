@@ -124,10 +124,10 @@ static const char *forbidden(struct conf_cmd *cmd)
     return NULL;
 }
 
-/* Lines may go wherever a place is all that they write to. */
+/* Lines may go wherever a place is all that they write to. Of what is not contained a .htaccess's line is refused. */
 static bool is_listable(const struct directive *d)
 {
-    return d->where & IN_HTACCESS || (d->where & IN_DIRECTORY && d->slot.part == PART_PLACE);
+    return d->other || d->where & IN_HTACCESS || (d->where & IN_DIRECTORY && d->slot.part == PART_PLACE);
 }
 
 enum conf_listed conf_may_list(const struct conf_cmd *cmd, const char *name)
@@ -177,7 +177,7 @@ static void say_no_effect(struct conf_cmd *cmd)
 
 static const char *apply_row(struct conf_cmd *cmd)
 {
-    if (cmd->overrides && !overrides_allow(cmd->overrides, cmd->row->name, cmd->row->where))
+    if (cmd->overrides && !cmd->row->other && !overrides_allow(cmd->overrides, cmd->row->name, cmd->row->where))
         return forbidden(cmd);
     if (cmd->row->class == CONF_REFUSED)
         return refuse(cmd);
@@ -195,7 +195,7 @@ static const char *apply_row(struct conf_cmd *cmd)
 const struct row *apply_find(const struct loading *l, const char *name)
 {
     const struct row *row = map_get(l->rows, name);
-    while (row && !(row->module->name && language_has_module(l->reading, row->module)))
+    while (row && !language_has_row(l->reading, row->module, row->directive))
         row = row->next;
     return row;
 }

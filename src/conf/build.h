@@ -9,7 +9,8 @@
 /* ---- read.c, language.c ---------------------------------------------------------------------------------- */
 
 struct conf_node *read_bytes(struct conf_reading *out, const char *name, struct span bytes);
-bool language_has_module(const struct conf_reading *out, const struct module *m);
+/* Is the row's module there, contained or only loaded? */
+bool language_has_row(const struct conf_reading *out, const struct module *m, const struct directive *d);
 /* A word that acts while reading; *local: a .htaccess may hold it. */
 bool language_has_word(const struct conf_reading *out, const char *name, bool *local);
 /* Does what the file may say cover the directive, which may stand `where`? */

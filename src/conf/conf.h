@@ -29,6 +29,7 @@ struct conf_node {
 };
 
 struct module;
+struct other_module;
 struct snapshot_build;
 struct site;
 struct conf_notice;
@@ -40,6 +41,7 @@ struct conf_options {     /* what the command line says */
     const char **before, **after; /* -C, -c directives */
     unsigned n_before, n_after;
     const struct module *const *modules; /* NULL-terminated */
+    const struct other_module *others;   /* known and not contained; ends with a nameless one; NULL: none */
     bool check_only;                     /* -t: opens no log, starts no program */
     const char *version;                 /* what <IfVersion> compares with: "2.4.62" */
     /* Where files come from; NULL: the file system. The n bytes are borrowed until conf_read returns; NULL: no such
@@ -87,7 +89,8 @@ struct conf_node *conf_read(struct conf_reading *r);
 char *conf_word(struct arena *a, const char **rest);
 /* ap_server_root_relative: absolute as it is, else below root; dots removed. NULL when malformed. */
 char *conf_path(struct arena *a, const char *root, const char *path);
-bool conf_module_present(const struct conf_reading *r, const char *name); /* <IfModule>: source name or identifier */
+bool conf_module_present(const struct conf_reading *r, const char *name); /* contained: source name or identifier */
+bool conf_other_loaded(const struct conf_reading *r, const char *name);   /* not contained, and named by LoadModule */
 /* The language's own words, which act while reading, for -L: the i-th, its help, its module's identifier and whether a
  * .htaccess may hold it; NULL past the last. */
 const char *conf_language(unsigned i, const char **help, const char **module, bool *local);
@@ -183,6 +186,7 @@ struct directive {
     const char *help;      /* one line; Apache uses it after "takes one argument, " */
     enum conf_class class; /* zero: works */
     const char *why; /* of a refusal or of no effect: "English" or "English / 日本語", without the directive's name */
+    const char *other; /* identifier of the module that has it and is not contained; NULL: the row's own module */
 };
 
 struct module {
@@ -201,6 +205,14 @@ struct module {
     bool in_whole_files;  /* who loads it loads all there is to be; other LoadModule lines may be part of a file */
     bool static_in_httpd; /* compiled into Debian's httpd: <IfModule> is true without LoadModule */
     int index;            /* set by the list of modules */
+};
+
+/* A module that people load and that is not contained: it has no place, no row of its own and does nothing. LoadModule
+ * takes it with a warning, and <IfModule> is true then. */
+struct other_module {
+    const char *name, *source; /* as a struct module's */
+    const char *lacks; /* "English / 日本語": what is not done though no line asks for it; NULL: its lines say it */
+    bool refused;      /* LoadModule takes it not, for what `lacks` says */
 };
 
 struct settings { /* one module's part: the data and which fields were set */

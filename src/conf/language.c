@@ -61,30 +61,69 @@ static const struct module *find_module(const struct reader *r, const char *iden
     return NULL;
 }
 
+static const struct other_module *find_other(const struct conf_reading *out, const char *name)
+{
+    const struct other_module *o = out->options->others;
+    for (; o && o->name; o++)
+        if (strcmp(o->name, name) == 0 || strcmp(o->source, name) == 0)
+            return o;
+    return NULL;
+}
+
+/* What a module did may have been to protect, and what it ran may lie there as a file: nobody knows. */
+static bool refuse_module(struct reader *r, const char *name, const struct other_module *other)
+{
+    const char *why =
+        other ? other->lacks
+              : "it may protect something, or run files that would be shown as text; take the line out "
+                "if nothing needs it / 保護のためのもの、または実行すべきファイルがそのまま表示されてしまうもの"
+                "かもしれません。不要ならこの行を外してください";
+    int english = (int)(strstr(why, " / ") - why);
+    return reader_fault(r,
+                        "LoadModule %s: refused: Weir does not contain this module: %.*s / LoadModule %s: "
+                        "受け付けません: Weir はこのモジュールを含みません: %s",
+                        name, english, why, name, why + english + 3);
+}
+
+static void note_other(struct reader *r, const struct other_module *other)
+{
+    const char *lacks = other->lacks ? other->lacks : "what it would do is not done / その機能は働きません";
+    int english = (int)(strstr(lacks, " / ") - lacks);
+    reader_note(r, LOG_SO, 0,
+                "LoadModule %s: Weir does not contain this module: %.*s / LoadModule %s: Weir "
+                "はこのモジュールを含みません: %s",
+                other->name, english, lacks, other->name, lacks + english + 3);
+}
+
 /* Other builds of httpd load what Debian's has built in: such a line is good here, whatever the file came from. */
 static bool load_module(struct reader *r, const struct word *w, char **argv)
 {
     const char *name = argv[0];
     const struct module *module = find_module(r, name);
+    const struct other_module *other = module ? NULL : find_other(r->out, name);
     (void)w;
-    if (!module)
-        return reader_fault(r,
-                            "LoadModule %s: Weir does not contain this module / LoadModule %s: Weir "
-                            "はこのモジュールを含みません",
-                            name, name);
+    if (!module && (!other || other->refused))
+        return refuse_module(r, name, other);
     if (!r->out->loaded) {
         r->out->loaded = map_new(MAP_EXACT);
         arena_on_free(r->arena, free_map, r->out->loaded);
     }
-    r->out->loads_all |= module->in_whole_files;
+    r->out->loads_all |= module && module->in_whole_files;
     if (map_set(r->out->loaded, name, r->out))
         reader_note(r, LOG_SO, 1574, "module %s is already loaded, skipping", name);
+    else if (other)
+        note_other(r, other);
     return true;
 }
 
-bool language_has_module(const struct conf_reading *out, const struct module *m)
+static bool has_module(const struct conf_reading *out, const struct module *m)
 {
     return !out->loads_all || m->static_in_httpd || (m->name && map_get(out->loaded, m->name));
+}
+
+bool language_has_row(const struct conf_reading *out, const struct module *m, const struct directive *d)
+{
+    return d->other ? conf_other_loaded(out, d->other) : has_module(out, m);
 }
 
 bool conf_module_present(const struct conf_reading *out, const char *name)
@@ -92,17 +131,23 @@ bool conf_module_present(const struct conf_reading *out, const char *name)
     const struct module *const *m = out->options->modules;
     for (; m && *m; m++) {
         bool named = ((*m)->name && strcmp((*m)->name, name) == 0) || ((*m)->source && strcmp((*m)->source, name) == 0);
-        if (named && language_has_module(out, *m))
+        if (named && has_module(out, *m))
             return true;
     }
     return false;
+}
+
+bool conf_other_loaded(const struct conf_reading *out, const char *name)
+{
+    const struct other_module *other = find_other(out, name);
+    return other && out->loaded && map_get(out->loaded, other->name);
 }
 
 /* ---- conditions -------------------------------------------------------------------------------------------------- */
 
 static bool test_module(struct reader *r, const char *name)
 {
-    return conf_module_present(r->out, name);
+    return conf_module_present(r->out, name) || conf_other_loaded(r->out, name);
 }
 
 static bool test_define(struct reader *r, const char *name)
@@ -122,8 +167,8 @@ static const char *known_directive(const struct reader *r, const char *name)
     const struct module *const *m = r->out->options->modules;
     const struct word *w = language_find(r, name);
     for (; !w && m && *m; m++)
-        for (const struct directive *d = language_has_module(r->out, *m) ? (*m)->directives : NULL; d && d->name; d++)
-            if (strcasecmp(d->name, name) == 0)
+        for (const struct directive *d = (*m)->directives; d && d->name; d++)
+            if (strcasecmp(d->name, name) == 0 && language_has_row(r->out, *m, d))
                 return d->name;
     return w ? w->name : NULL;
 }
@@ -252,7 +297,7 @@ const struct word *language_find(const struct reader *r, const char *name)
         if (strcasecmp(words[i].name, name) != 0)
             continue;
         const struct module *m = find_module(r, words[i].module);
-        return !m || strcmp(words[i].module, "core_module") == 0 || language_has_module(r->out, m) ? &words[i] : NULL;
+        return !m || strcmp(words[i].module, "core_module") == 0 || has_module(r->out, m) ? &words[i] : NULL;
     }
     return NULL;
 }

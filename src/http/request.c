@@ -75,18 +75,18 @@ static bool take_gap(struct reader *r, struct span *rest)
 static bool split_usual_line(struct reader *r)
 {
     static const struct span end = { " HTTP/1.1", 9 };
-    struct http_request_head *h = r->head;
-    struct span rest = h->line;
+    struct span rest = r->head->line, method;
 
     if (rest.n <= end.n || memcmp(rest.p + rest.n - end.n, end.p, end.n) != 0)
         return false;
-    r->protocol = (struct span){ rest.p + rest.n - end.n + 1, end.n - 1 };
     rest.n -= end.n;
-    h->method = take_while(&rest, BYTE_TOKEN);
-    if (h->method.n == 0 || rest.n < 2 || *rest.p != ' ')
+    method = take_while(&rest, BYTE_TOKEN);
+    if (method.n == 0 || rest.n < 2 || *rest.p != ' ' || bytes_visible(rest.p + 1, rest.n - 1) < rest.n - 1)
         return false;
-    h->target = (struct span){ rest.p + 1, rest.n - 1 };
-    return bytes_visible(h->target.p, h->target.n) == h->target.n;
+    r->head->method = method;
+    r->head->target = (struct span){ rest.p + 1, rest.n - 1 };
+    r->protocol = (struct span){ rest.p + rest.n + 1, end.n - 1 };
+    return true;
 }
 
 static bool split_request_line(struct reader *r)
@@ -318,7 +318,8 @@ static bool take_usual(struct reader *r, size_t *used)
 
     if (r->scan->seen || l->unsafe ||
         !head_take_usual(r->arena, r->in, l->line < l->field_size ? l->line : l->field_size, &usual) ||
-        usual.fields.n > (l->fields ? l->fields : FIELDS_WITHOUT_LIMIT) || !parse_request_line(r, usual.first) || r->head->version == 9)
+        usual.fields.n > (l->fields ? l->fields : FIELDS_WITHOUT_LIMIT) || !parse_request_line(r, usual.first) ||
+        r->head->version == 9)
         return false;
     r->head->fields = usual.fields;
     r->scan->line = r->scan->seen = *used = usual.bytes.n;

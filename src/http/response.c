@@ -125,8 +125,9 @@ static enum http_parse find_end(struct reader *r)
         if (++s->lines > FIELDS_MAX || s->seen - s->head > HEAD_LINES * r->max_line)
             return refuse(r, &head_too_long, nothing);
     }
-    if (r->in.n - s->line > r->max_line)
-        return refuse(r, s->started ? &line_too_long : &corrupt_status, (struct span){ r->in.p + s->line, 80 });
+    line = (struct span){ r->in.p + s->line, r->in.n - s->line };
+    if (line.n > r->max_line)
+        return refuse(r, s->started ? &line_too_long : &corrupt_status, line);
     return HTTP_MORE;
 }
 

@@ -43,12 +43,13 @@ static bool is_module(const struct module *m, const char *name)
     return strncmp(m->name, name, n) == 0 && strcmp(m->name + n, "_module") == 0;
 }
 
-static bool is_contained(const struct snapshot *s, const char *name)
+static bool is_known(struct conf_cmd *cmd, const char *name)
 {
-    for (const struct module *const *m = s->modules; *m; m++)
+    for (const struct module *const *m = cmd->snapshot->modules; *m; m++)
         if (is_module(*m, name))
             return true;
-    return false;
+    return conf_other_loaded(cmd->reading, name) ||
+           conf_other_loaded(cmd->reading, arena_concat(cmd->arena, name, "_module", NULL));
 }
 
 static const char *const level_fault =
@@ -62,7 +63,7 @@ static const char *set_module_level(struct conf_cmd *cmd, struct log_levels *lev
         return conf_fault(cmd, "Module specifier '%s' must be followed by a log level keyword", name);
     if (level < 0)
         return conf_fault(cmd, "%s:%s: %s", name, word, level_fault);
-    if (!is_contained(cmd->snapshot, name))
+    if (!is_known(cmd, name))
         return conf_fault(cmd, "Cannot find module %s", name);
     log_deepen((enum log_level)level);
     if (module >= 0) /* modules that never speak have no level of their own */

@@ -117,6 +117,107 @@ const struct module *const all_modules[] = {
     NULL,
 };
 
+/* The rest of what comes with httpd 2.4 on Debian and, systemd, elsewhere: files load it whether a line of theirs needs
+ * it or not. None of it protects anything, or answers anything otherwise, without a line of its own or a name in
+ * another's (of a provider, a handler, a filter, a scheme), and Weir takes no such line in silence. */
+#define OTHER(ident)                                                                                                   \
+    {                                                                                                                  \
+#ident "_module", "mod_" #ident ".c", NULL, false                                                              \
+    }
+#define PHP(ident)                                                                                                     \
+    {                                                                                                                  \
+#ident "_module", "mod_" #ident ".c",                                                                          \
+            "files of PHP would be shown as text / PHP のファイルがそのまま表示されてしまいます", true                 \
+    }
+
+const struct other_module other_modules[] = {
+    OTHER(actions),
+    { "asis_module", "mod_asis.c",
+      "files of the type httpd/send-as-is are sent with their heads as text / httpd/send-as-is "
+      "のファイルはヘッダーごと本文として送られます",
+      false },
+    { "auth_form_module", "mod_auth_form.c",
+      "what AuthType Form guards is answered with 500 / AuthType Form で保護した場所には 500 を返します", false },
+    OTHER(authn_anon),
+    OTHER(authn_dbd),
+    OTHER(authn_dbm),
+    OTHER(authn_socache),
+    OTHER(authnz_fcgi),
+    OTHER(authnz_ldap),
+    OTHER(authz_dbd),
+    OTHER(authz_dbm),
+    OTHER(authz_owner),
+    OTHER(bucketeer),
+    OTHER(buffer),
+    OTHER(cache),
+    OTHER(cache_disk),
+    OTHER(cache_socache),
+    OTHER(case_filter),
+    OTHER(case_filter_in),
+    OTHER(cern_meta),
+    OTHER(cgi),
+    OTHER(cgid),
+    OTHER(charset_lite),
+    OTHER(data),
+    OTHER(dav),
+    OTHER(dav_fs),
+    OTHER(dav_lock),
+    OTHER(dbd),
+    OTHER(dialup),
+    OTHER(dumpio),
+    OTHER(echo),
+    OTHER(ext_filter),
+    OTHER(file_cache),
+    OTHER(heartbeat),
+    OTHER(heartmonitor),
+    OTHER(ident),
+    OTHER(imagemap),
+    OTHER(include),
+    OTHER(info),
+    OTHER(lbmethod_heartbeat),
+    { "ldap_module", "util_ldap.c", NULL, false },
+    OTHER(log_debug),
+    OTHER(log_forensic),
+    OTHER(lua),
+    OTHER(md),
+    OTHER(mime_magic),
+    OTHER(proxy_ajp),
+    OTHER(proxy_connect),
+    OTHER(proxy_express),
+    OTHER(proxy_fcgi),
+    OTHER(proxy_fdpass),
+    OTHER(proxy_ftp),
+    OTHER(proxy_hcheck),
+    OTHER(proxy_html),
+    OTHER(proxy_http2),
+    OTHER(proxy_scgi),
+    OTHER(proxy_uwsgi),
+    OTHER(ratelimit),
+    OTHER(reflector),
+    OTHER(request),
+    OTHER(sed),
+    OTHER(session),
+    OTHER(session_cookie),
+    OTHER(session_crypto),
+    OTHER(session_dbd),
+    OTHER(slotmem_plain),
+    OTHER(socache_dbm),
+    OTHER(socache_memcache),
+    OTHER(socache_redis),
+    OTHER(speling),
+    OTHER(suexec),
+    OTHER(systemd),
+    { "unique_id_module", "mod_unique_id.c", "requests have no UNIQUE_ID / 要求に UNIQUE_ID は付きません", false },
+    OTHER(userdir),
+    OTHER(usertrack),
+    OTHER(vhost_alias),
+    OTHER(xml2enc),
+    PHP(php),
+    PHP(php5),
+    PHP(php7),
+    { 0 },
+};
+
 /* Compiled into Debian's httpd: <IfModule> finds them without a LoadModule line. */
 static struct module *const built_in[] = { &so_module,    &watchdog_module, &http_module,
                                            &logio_module, &version_module,  &unixd_module };

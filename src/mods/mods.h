@@ -4,7 +4,8 @@
 
 #include "settings.h"
 
-extern const struct module *const all_modules[]; /* mods.c, NULL-terminated */
+extern const struct module *const all_modules[];  /* mods.c, NULL-terminated */
+extern const struct other_module other_modules[]; /* mods.c: known, not contained; ends with a nameless one */
 #define APACHE_VERSION "2.4.71"
 #define WEIR_VERSION   "0.1.0"
 

@@ -258,7 +258,7 @@ void client_refuse(struct client *c, const struct http_fault *fault)
 /* True when a request was begun (or refused); false when more bytes are needed. */
 static bool parse_head(struct client *c)
 {
-    const struct http_limits *limits = &core_site_of(c->site)->limits;
+    const struct http_limits *limits;
     struct http_fault fault = { 0 };
     enum http_parse result;
     size_t used = 0;
@@ -266,6 +266,7 @@ static bool parse_head(struct client *c)
     if (!buf_len(&c->in))
         return false;
     note_first_byte(c);
+    limits = &core_site_of(c->site)->limits; /* of the site that it may have changed */
     c->head_bytes = buf_len(&c->in);
     result = http_parse_request(c->exchange->arena, buf_span(&c->in), limits, &c->scan, &c->exchange->r.head, &used,
                                 &fault);

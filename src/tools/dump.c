@@ -151,25 +151,27 @@ void dump_contained(const struct module *const *modules)
             printf("  %s\n", (*modules)->source);
 }
 
-static bool print_shared(void *modules, const char *name, void *value)
+static bool print_loaded(void *snapshot, const char *name, void *value)
 {
-    const struct module *m = find(modules, name);
+    const struct snapshot *s = snapshot;
+    const struct module *m = find(s->modules, name);
     (void)value;
-    if (m && !m->static_in_httpd)
+    if (!m)
+        printf(" %s (not contained)\n", name);
+    else if (s->reading->loads_all && !m->static_in_httpd)
         printf(" %s (shared)\n", name);
     return true;
 }
 
-/* Without a LoadModule line in the configuration all that Weir contains is there, as if linked in. */
+/* Unless the configuration is a whole one all that Weir contains is there, as if linked in. */
 void dump_loaded(const struct snapshot *s)
 {
-    const struct map *loaded = s->reading->loads_all ? s->reading->loaded : NULL;
     printf("Loaded Modules:\n");
     for (const struct module *const *m = s->modules; *m; m++)
-        if ((*m)->name && (!loaded || (*m)->static_in_httpd))
+        if ((*m)->name && (!s->reading->loads_all || (*m)->static_in_httpd))
             printf(" %s (static)\n", (*m)->name);
-    if (loaded)
-        map_each(loaded, print_shared, (void *)s->modules);
+    if (s->reading->loaded)
+        map_each(s->reading->loaded, print_loaded, (void *)s);
 }
 
 /* ---- files and sites ------------------------------------------------------------------------------------------ */

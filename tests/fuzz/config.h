@@ -14,7 +14,9 @@ static const char *give_text(void *ctx, const char *path, size_t *n)
 /* NULL: it is at fault, and says so. */
 static struct snapshot *load_text(const char *text)
 {
-    struct conf_options o = { .file = "/fuzz.conf", .root = "/", .modules = all_modules, .version = APACHE_VERSION };
+    struct conf_options o = {
+        .file = "/fuzz.conf", .root = "/", .modules = all_modules, .others = other_modules, .version = APACHE_VERSION
+    };
     struct arena *a = arena_new();
     struct conf_error error = { 0 };
     struct snapshot *s;

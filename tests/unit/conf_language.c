@@ -92,15 +92,72 @@ static void what_other_builds_load_may_be_loaded(void **state)
     assert_read("LoadModule version_module modules/mod_version.so\nX", "2: X\n");
 }
 
-static void a_foreign_module_is_refused_by_name(void **state)
+static void a_module_nobody_knows_is_refused_by_name(void **state)
 {
     (void)state;
-    assert_read("LoadModule php_module modules/libphp.so\n",
-                "line 1 of " MAIN ": LoadModule php_module: Weir does not contain this module / LoadModule php_module: "
-                "Weir はこのモジュールを含みません\n");
+    assert_read("LoadModule security2_module modules/mod_security2.so\n",
+                "line 1 of " MAIN ": LoadModule security2_module: refused: Weir does not contain this module: it may "
+                "protect something, or run files that would be shown as text; take the line out if nothing needs it / "
+                "LoadModule security2_module: 受け付けません: Weir はこのモジュールを含みません: "
+                "保護のためのもの、または実行すべきファイルがそのまま表示されてしまうものかもしれません。"
+                "不要ならこの行を外してください\n");
+    assert_read("LoadModule mod_userdir.so x\n" /* an identifier is meant */,
+                "line 1 of " MAIN ": LoadModule mod_userdir.so: refused: Weir does not contain this module: it may "
+                "protect something, or run files that would be shown as text; take the line out if nothing needs it / "
+                "LoadModule mod_userdir.so: 受け付けません: Weir はこのモジュールを含みません: "
+                "保護のためのもの、または実行すべきファイルがそのまま表示されてしまうものかもしれません。"
+                "不要ならこの行を外してください\n");
     assert_read("LoadModule php_module\n", "line 1 of " MAIN ": LoadModule takes two arguments, a module name and the "
                                            "name of a shared object file to load it from\n");
     assert_read("<IfModule mod_php.c>\nLoadModule php_module x\n</IfModule>", "");
+}
+
+static void a_module_without_which_files_are_shown_is_refused_for_that(void **state)
+{
+    (void)state;
+    assert_read("LoadModule php7_module modules/libphp7.so\n",
+                "line 1 of " MAIN ": LoadModule php7_module: refused: Weir does not contain this module: it would be "
+                "shown / LoadModule php7_module: 受け付けません: Weir はこのモジュールを含みません: 見えます\n");
+    assert_read("<IfModule php7_module>\nA\n</IfModule>", "");
+}
+
+#define USERDIR_IS_NOT_HERE                                                                                            \
+    "AH00000: LoadModule userdir_module: Weir does not contain this module: what it would do is not done / "           \
+    "LoadModule userdir_module: Weir はこのモジュールを含みません: その機能は働きません\n"
+
+static void a_known_module_loads_and_is_said_not_to_be_here(void **state)
+{
+    (void)state;
+    assert_read("LoadModule userdir_module x\n", USERDIR_IS_NOT_HERE);
+    assert_read("LoadModule unique_id_module x\n",
+                "AH00000: LoadModule unique_id_module: Weir does not contain this module: no names / LoadModule "
+                "unique_id_module: Weir はこのモジュールを含みません: 名なし\n");
+    assert_read("LoadModule userdir_module x\nLoadModule userdir_module y\n",
+                USERDIR_IS_NOT_HERE "AH01574: module userdir_module is already loaded, skipping\n");
+    assert_read("<IfDefine no>\nLoadModule userdir_module x\n</IfDefine>\n", "");
+}
+
+static void conditions_see_a_known_module_once_it_is_loaded(void **state)
+{
+    (void)state;
+    assert_read("<IfModule mod_userdir.c>\nA\n</IfModule>\n<IfModule !userdir_module>\nB\n</IfModule>\n"
+                "<IfDirective UserDir>\nC\n</IfDirective>\n"
+                "LoadModule userdir_module x\n"
+                "<IfModule mod_userdir.c>\nD\n</IfModule>\n<IfModule userdir_module>\nE\n</IfModule>\n"
+                "<IfModule !mod_userdir.c>\nF\n</IfModule>\n<IfDirective userdir>\nG\n</IfDirective>\n"
+                "<IfModule mod_unique_id.c>\nH\n</IfModule>\n",
+                "5: B\n12: D\n15: E\n21: G\n" USERDIR_IS_NOT_HERE);
+    assert_true(conf_other_loaded(&text_reading, "userdir_module"));
+    assert_false(conf_module_present(&text_reading, "userdir_module")); /* who asks for what acts is not told of it */
+}
+
+static void a_known_module_does_not_make_a_part_of_a_file_a_whole_one(void **state)
+{
+    (void)state;
+    assert_read("LoadModule userdir_module x\n<IfModule mod_ssl.c>\nA\n</IfModule>", "3: A\n" USERDIR_IS_NOT_HERE);
+    assert_read("LoadModule mpm_event_module x\nLoadModule userdir_module x\n<IfModule mod_ssl.c>\nA\n</IfModule>\n"
+                "<IfModule mod_userdir.c>\nB\n</IfModule>",
+                "7: B\n" USERDIR_IS_NOT_HERE);
 }
 
 static void words_of_a_module_need_the_module(void **state)
@@ -295,7 +352,11 @@ int main(void)
         TELLS(a_part_of_a_file_loads_what_it_needs_and_has_the_rest),
         TELLS(loading_twice_is_a_warning),
         TELLS(what_other_builds_load_may_be_loaded),
-        TELLS(a_foreign_module_is_refused_by_name),
+        TELLS(a_module_nobody_knows_is_refused_by_name),
+        TELLS(a_module_without_which_files_are_shown_is_refused_for_that),
+        TELLS(a_known_module_loads_and_is_said_not_to_be_here),
+        TELLS(conditions_see_a_known_module_once_it_is_loaded),
+        TELLS(a_known_module_does_not_make_a_part_of_a_file_a_whole_one),
         TELLS(words_of_a_module_need_the_module),
         TELLS(a_false_condition_hides_any_nonsense_but_crossed_sections),
         TELLS(a_true_condition_closes_only_its_own_sections),

@@ -38,7 +38,17 @@ static struct module text_version = { "version_module", "mod_version.c", .static
 static struct module text_macro = { "macro_module", "mod_macro.c" };
 static struct module text_ssl = { "ssl_module", "mod_ssl.c", text_ssl_rows };
 static struct module text_mpm = { "mpm_event_module", "event.c", .in_whole_files = true };
-static struct module text_nameless = { NULL, NULL, NULL };
+static const struct directive text_outside_rows[] = {
+    { "UserDir", IN_SITES, ARGS_RAW, NULL, { 0 }, NULL, CONF_REFUSED, "a / b", "userdir_module" },
+    { 0 },
+};
+static struct module text_nameless = { NULL, NULL, text_outside_rows };
+static const struct other_module text_others[] = {
+    { "userdir_module", "mod_userdir.c", NULL, false },
+    { "unique_id_module", "mod_unique_id.c", "no names / 名なし", false },
+    { "php7_module", "mod_php7.c", "it would be shown / 見えます", true },
+    { 0 },
+};
 static const struct module *const text_modules[] = { &text_core,  &text_so,  &text_mpm,      &text_version,
                                                      &text_macro, &text_ssl, &text_nameless, NULL };
 
@@ -82,6 +92,7 @@ static inline const char *text_read(const char *text)
         arena_free(text_arena);
     text_arena = arena_new();
     o = (struct conf_options){ .file = "main.conf", .root = "/etc/weir", .modules = text_modules, .version = "2.4.62" };
+    o.others = text_others;
     o.load = text_load;
     o.load_ctx = (void *)text;
     o.max_bytes = text_max_bytes;

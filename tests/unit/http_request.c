@@ -143,6 +143,22 @@ static void a_refused_line_is_known_before_the_fields_come(void **state)
     arena_free(r.arena);
 }
 
+static void parts_of_a_refused_line_are_those_before_the_fault(void **state)
+{
+    struct reading r = read_head(" /x HTTP/1.1\r\n" REST, &strict);
+
+    (void)state;
+    assert_int_equal(r.result, HTTP_BAD);
+    assert_null(r.head.method.p);
+    arena_free(r.arena);
+
+    r = read_head("GET  /x HTTP/1.1\r\n" REST, &strict);
+    assert_int_equal(r.result, HTTP_BAD);
+    assert_span(r.head.method, "GET");
+    assert_null(r.head.target.p);
+    arena_free(r.arena);
+}
+
 static void a_nul_is_refused_wherever_it_stands(void **state)
 {
     static const char text[] = "GET /index HTTP/1.1\r\nHost: a.test\r\nX: y\r\n\r\n";
@@ -436,6 +452,7 @@ int main(void)
         cmocka_unit_test(a_browser_handshake_is_taken_apart_and_kept_as_it_came),
         cmocka_unit_test(request_lines_get_the_answers_of_apache),
         cmocka_unit_test(a_refused_line_is_known_before_the_fields_come),
+        cmocka_unit_test(parts_of_a_refused_line_are_those_before_the_fault),
         cmocka_unit_test(a_nul_is_refused_wherever_it_stands),
         cmocka_unit_test(fields_get_the_answers_of_apache),
         cmocka_unit_test(folded_fields_are_refused_or_joined_when_unsafe),

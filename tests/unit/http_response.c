@@ -17,7 +17,7 @@ struct reading {
     enum http_parse result;
 };
 
-static struct reading read_by(struct span bytes, enum http_bad_header mode, size_t step)
+static struct reading read_lines(struct span bytes, size_t most, enum http_bad_header mode, size_t step)
 {
     struct reading r = { .arena = arena_new(), .result = HTTP_MORE };
     struct http_scan scan = { .bad_header = mode };
@@ -28,10 +28,15 @@ static struct reading read_by(struct span bytes, enum http_bad_header mode, size
         n = n + step < bytes.n ? n + step : bytes.n;
         copy = malloc(n);
         memcpy(copy, bytes.p, n);
-        r.result = http_parse_response(r.arena, (struct span){ copy, n }, 8192, &scan, &r.head, &r.used, &r.fault);
+        r.result = http_parse_response(r.arena, (struct span){ copy, n }, most, &scan, &r.head, &r.used, &r.fault);
         free(copy);
     }
     return r;
+}
+
+static struct reading read_by(struct span bytes, enum http_bad_header mode, size_t step)
+{
+    return read_lines(bytes, 8192, mode, step);
 }
 
 static struct reading read_head(const char *text)
@@ -251,6 +256,18 @@ static void an_endless_line_is_refused_without_its_end(void **state)
     arena_free(r.arena);
 }
 
+/* It is shorter than what the log would show of it. */
+static void what_a_short_limit_refuses_is_shown_to_its_last_byte(void **state)
+{
+    struct reading r = read_lines(SPAN("HTTP/1.1 200 OK\r\nA: 123456789012345678"), 20, HTTP_HEADER_REFUSE, 100);
+
+    (void)state;
+    assert_int_equal(r.result, HTTP_BAD);
+    assert_int_equal(r.fault.ah, 10124);
+    assert_string_equal(r.fault.detail, "A: 123456789012345678");
+    arena_free(r.arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -264,6 +281,7 @@ int main(void)
         cmocka_unit_test(proxy_bad_header_decides_about_lines_without_colon),
         cmocka_unit_test(a_backend_cannot_make_us_hold_without_end),
         cmocka_unit_test(an_endless_line_is_refused_without_its_end),
+        cmocka_unit_test(what_a_short_limit_refuses_is_shown_to_its_last_byte),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

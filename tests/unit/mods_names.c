@@ -125,6 +125,45 @@ static void contained_modules_are_seen_and_others_are_not(void **state)
     assert_false(present("mod_security2.c"));
 }
 
+static const struct other_module *find_other(const char *name)
+{
+    for (const struct other_module *o = other_modules; o->name; o++)
+        if (strcmp(o->name, name) == 0)
+            return o;
+    return NULL;
+}
+
+static void what_may_be_loaded_and_is_not_contained_is_named_once_and_whole(void **state)
+{
+    (void)state;
+    for (const struct other_module *o = other_modules; o->name; o++) {
+        const char *end = strstr(o->name, "_module");
+        assert_ptr_equal(find_other(o->name), o);
+        assert_false(present(o->name));
+        assert_false(present(o->source));
+        assert_true(end && strcmp(end, "_module") == 0 && strstr(o->source, ".c"));
+        assert_true(o->lacks ? strstr(o->lacks, " / ") != NULL : !o->refused);
+    }
+}
+
+/* Of systems that Debian is not, or examples: nobody loads them here. */
+static bool is_elsewhere(const char *module)
+{
+    return strcmp(module, "isapi_module") == 0 || strcmp(module, "nw_ssl_module") == 0 ||
+           strcmp(module, "privileges_module") == 0 || strcmp(module, "example_hooks_module") == 0;
+}
+
+static void rows_that_are_nobodys_name_a_module_that_may_be_loaded(void **state)
+{
+    (void)state;
+    for (const struct module *const *m = all_modules; *m; m++)
+        for (const struct directive *d = (*m)->directives; d && d->name; d++) {
+            assert_true(!d->other == !!(*m)->name);
+            if (d->other && !find_other(d->other) && !is_elsewhere(d->other))
+                fail_msg("%s is of %s, which is not listed", d->name, d->other);
+        }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -133,6 +172,8 @@ int main(void)
         cmocka_unit_test(every_row_is_whole),
         cmocka_unit_test(modules_are_numbered_and_named_once),
         cmocka_unit_test(contained_modules_are_seen_and_others_are_not),
+        cmocka_unit_test(what_may_be_loaded_and_is_not_contained_is_named_once_and_whole),
+        cmocka_unit_test(rows_that_are_nobodys_name_a_module_that_may_be_loaded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
