@@ -39,7 +39,7 @@ static void set_options(struct tls_context *c, const struct tls_config *how)
     if (how->server) /* browsers close without close_notify; a backend's answer cut short is to be seen */
         on |= SSL_OP_IGNORE_UNEXPECTED_EOF;
     if (how->server_order)
-        on |= SSL_OP_CIPHER_SERVER_PREFERENCE;
+        on |= SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA; /* who asks for it first has no AES */
     if (how->server && !how->tickets)
         on |= SSL_OP_NO_TICKET;
     if (how->insecure_renegotiation)

@@ -56,6 +56,24 @@ def test_cipher_suites_of_both_protocols(ca):
         assert agreed(s_client(weir, "-tls1_2", "-cipher", "ECDHE-ECDSA-AES256-GCM-SHA384")) is None
 
 
+def test_without_cipher_suites_aes_128_comes_first_but_chacha_for_who_asks_for_it_first(ca):
+    """As browsers ask and httpd gives: a phone without AES in its processor wants ChaCha20."""
+    with start(ca) as weir:
+        assert agreed(s_client(weir))[1] == "TLS_AES_128_GCM_SHA256" # s_client itself names AES-256 first
+        assert agreed(s_client(weir, "-tls1_2"))[1] == "ECDHE-ECDSA-AES128-GCM-SHA256"
+        for version, suites in (("-tls1_3", "TLS_CHACHA20_POLY1305_SHA256:TLS_AES_128_GCM_SHA256"),
+                                ("-tls1_2", "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-ECDSA-AES128-GCM-SHA256")):
+            option = "-ciphersuites" if version == "-tls1_3" else "-cipher"
+            assert agreed(s_client(weir, version, option, suites))[1] == suites.split(":")[0]
+
+
+def test_with_cipher_suites_the_order_is_the_clients(ca):
+    with start(ca, "SSLCipherSuite ECDHE+AESGCM") as weir:
+        assert agreed(s_client(weir))[1] == "TLS_AES_256_GCM_SHA384"
+        two = "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-ECDSA-AES128-GCM-SHA256"
+        assert agreed(s_client(weir, "-tls1_2", "-cipher", two))[1] == two.split(":")[0]
+
+
 def test_alpn_is_http_1_1_where_the_client_offers_it(ca):
     with Backend(serve_hello) as backend, start(ca, backend=backend) as weir:
         assert "ALPN protocol: http/1.1" in s_client(weir, "-alpn", "h2,http/1.1")
