@@ -303,11 +303,11 @@ static void keep_line(struct reader *r)
         return;
     to = arena_copy(r->arena, from, h->line.n);
     h->line.p = to;
-    h->parts = (struct http_target){ 0 };
     if (h->method.p)
         h->method.p = to + (h->method.p - from);
     if (h->target.p)
         h->target.p = to + (h->target.p - from);
+    http_parse_target(h->method, h->target, &h->parts); /* its password is not for the log */
 }
 
 /* Within all limits, as none of its lines can be longer than it is. */

@@ -10,9 +10,14 @@ static const struct directive rows[] = { { "ServerName", IN_SITES, ARGS_1, NULL,
                                          { "<VirtualHost", IN_SITES, ARGS_SECTION, NULL, { 0 }, NULL, 0, NULL },
                                          { 0 } };
 static const struct module core = { "core_module", "core.c", rows, .static_in_httpd = true };
-static const struct module others[] = { MODULE("so", "mod_so.c"), MODULE("version", "mod_version.c"),
-                                        MODULE("macro", "mod_macro.c"), MODULE("ssl", "mod_ssl.c") };
-static const struct module *const modules[] = { &core, &others[0], &others[1], &others[2], &others[3], NULL };
+static const struct module contained[] = { MODULE("so", "mod_so.c"), MODULE("version", "mod_version.c"),
+                                           MODULE("macro", "mod_macro.c"), MODULE("ssl", "mod_ssl.c") };
+static const struct module *const modules[] = {
+    &core, &contained[0], &contained[1], &contained[2], &contained[3], NULL
+};
+static const struct other_module others[] = { { "sed_module", "mod_sed.c", NULL, false },
+                                              { "php_module", "mod_php.c", "shown / 見えます", true },
+                                              { 0 } };
 
 struct files {
     struct span file[3];
@@ -76,6 +81,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct files files = split((const char *)data, size);
     const char *before[] = { "Define DEFINED value" };
     struct conf_options o = { .file = "main", .root = "/conf", .modules = modules, .version = "2.4.71" };
+    o.others = others;
     o.load = on_load;
     o.load_ctx = &files;
     o.max_bytes = 1 << 20;

@@ -16,10 +16,10 @@ static void drop_snapshot(void)
 
 static void begin(void)
 {
-    snapshot = load_text(
-        "ServerName s\nErrorLog /dev/null\nLogLevel emerg\nDefine KNOWN value\n<Macro Main $x>\nHeader set $x "
-        "$x\nUse Main2 $x\n</Macro>\n<Directory />\nOptions None\nRewriteEngine On\nRewriteRule ^a "
-        "b\n</Directory>\n");
+    snapshot = load_text("LoadModule speling_module x\nServerName s\nErrorLog /dev/null\nLogLevel emerg\nDefine KNOWN "
+                         "value\n<Macro Main $x>\nHeader set $x "
+                         "$x\nUse Main2 $x\n</Macro>\n<Directory />\nOptions None\nRewriteEngine On\nRewriteRule ^a "
+                         "b\n</Directory>\n");
     ASSERT(snapshot);
     atexit(drop_snapshot);
 }

@@ -159,6 +159,21 @@ static void parts_of_a_refused_line_are_those_before_the_fault(void **state)
     arena_free(r.arena);
 }
 
+static void a_password_in_a_refused_target_is_known_as_such_to_the_log(void **state)
+{
+    static const char text[] = "GET http://user:secret@a.test/x HTTP/1.1\r\n" REST;
+
+    (void)state;
+    for (size_t step = 1; step < sizeof(text); step++) {
+        struct reading r = read_by(span_of(text), &strict, step);
+
+        assert_int_equal(r.fault.ah, 2422);
+        assert_span(r.head.parts.user, "user:secret");
+        assert_ptr_equal(r.head.parts.user.p, r.head.line.p + strlen("GET http://"));
+        arena_free(r.arena);
+    }
+}
+
 static void a_nul_is_refused_wherever_it_stands(void **state)
 {
     static const char text[] = "GET /index HTTP/1.1\r\nHost: a.test\r\nX: y\r\n\r\n";
@@ -453,6 +468,7 @@ int main(void)
         cmocka_unit_test(request_lines_get_the_answers_of_apache),
         cmocka_unit_test(a_refused_line_is_known_before_the_fields_come),
         cmocka_unit_test(parts_of_a_refused_line_are_those_before_the_fault),
+        cmocka_unit_test(a_password_in_a_refused_target_is_known_as_such_to_the_log),
         cmocka_unit_test(a_nul_is_refused_wherever_it_stands),
         cmocka_unit_test(fields_get_the_answers_of_apache),
         cmocka_unit_test(folded_fields_are_refused_or_joined_when_unsafe),
