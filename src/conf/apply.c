@@ -127,7 +127,8 @@ static const char *forbidden(struct conf_cmd *cmd)
 /* Lines may go wherever a place is all that they write to. Of what is not contained a .htaccess's line is refused. */
 static bool is_listable(const struct directive *d)
 {
-    return d->other || d->where & IN_HTACCESS || (d->where & IN_DIRECTORY && d->slot.part == PART_PLACE);
+    return (d->other && d->class == CONF_REFUSED) || d->where & IN_HTACCESS ||
+           (d->where & IN_DIRECTORY && d->slot.part == PART_PLACE);
 }
 
 enum conf_listed conf_may_list(const struct conf_cmd *cmd, const char *name)
@@ -177,9 +178,11 @@ static void say_no_effect(struct conf_cmd *cmd)
 
 static const char *apply_row(struct conf_cmd *cmd)
 {
-    if (cmd->overrides && !cmd->row->other && !overrides_allow(cmd->overrides, cmd->row->name, cmd->row->where))
+    bool refused = cmd->row->class == CONF_REFUSED;
+    if (cmd->overrides && !(refused && cmd->row->other) &&
+        !overrides_allow(cmd->overrides, cmd->row->name, cmd->row->where))
         return forbidden(cmd);
-    if (cmd->row->class == CONF_REFUSED)
+    if (refused)
         return refuse(cmd);
     const char *fault = check_where(cmd);
     if (fault)

@@ -3,12 +3,15 @@
 #include "names.h"
 
 #define OUTSIDE(module) "mod_" #module " is not part of Weir / Weir に mod_" #module " は含まれていません"
-#define OTHER_ROW(name, args, module)                                                                                  \
+#define OTHER_ROW(name, args, help, class, module)                                                                     \
     {                                                                                                                  \
-        name, IN_ANY | IN_LIMIT, args, NULL, { 0 }, NULL, CONF_REFUSED, OUTSIDE(module), #module "_module"             \
+        name, IN_ANY | IN_LIMIT, args, NULL, { 0 }, help, class, OUTSIDE(module), #module "_module"                    \
     }
-#define OTHER(name, module)         OTHER_ROW(name, ARGS_RAW, module)
-#define OTHER_SECTION(name, module) OTHER_ROW(name, ARGS_SECTION, module)
+#define OTHER(name, module)         OTHER_ROW(name, ARGS_RAW, NULL, CONF_REFUSED, module)
+#define OTHER_SECTION(name, module) OTHER_ROW(name, ARGS_SECTION, NULL, CONF_REFUSED, module)
+/* Of Debian's files for its modules: they tune what other lines switch on, and those are refused or answered with 500.
+ */
+#define TUNES(name, help, module) OTHER_ROW(name, ARGS_RAW, help, CONF_NO_EFFECT, module)
 
 const struct directive other_directives[] = {
     OTHER("Action", actions),
@@ -91,13 +94,13 @@ const struct directive other_directives[] = {
     OTHER("CacheStoreExpired", cache),
     OTHER("CacheStoreNoStore", cache),
     OTHER("CacheStorePrivate", cache),
-    OTHER("CacheDirLength", cache_disk),
-    OTHER("CacheDirLevels", cache_disk),
+    TUNES("CacheDirLength", "The number of characters in subdirectory names", cache_disk),
+    TUNES("CacheDirLevels", "The number of levels of subdirectories in the cache", cache_disk),
     OTHER("CacheMaxFileSize", cache_disk),
     OTHER("CacheMinFileSize", cache_disk),
     OTHER("CacheReadSize", cache_disk),
     OTHER("CacheReadTime", cache_disk),
-    OTHER("CacheRoot", cache_disk),
+    TUNES("CacheRoot", "The directory to store cache files", cache_disk),
     OTHER("CacheSocache", cache_socache),
     OTHER("CacheSocacheMaxSize", cache_socache),
     OTHER("CacheSocacheMaxTime", cache_socache),
@@ -112,7 +115,7 @@ const struct directive other_directives[] = {
     OTHER("ScriptLog", cgid),
     OTHER("ScriptLogBuffer", cgid),
     OTHER("ScriptLogLength", cgid),
-    OTHER("ScriptSock", cgid),
+    TUNES("ScriptSock", "the name of the socket to use for communication with the cgi daemon.", cgid),
     OTHER("CharsetDefault", charset_lite),
     OTHER("CharsetOptions", charset_lite),
     OTHER("CharsetSourceEnc", charset_lite),
@@ -121,7 +124,7 @@ const struct directive other_directives[] = {
     OTHER("DAVDepthInfinity", dav),
     OTHER("DAVLockDiscovery", dav),
     OTHER("DAVMinTimeout", dav),
-    OTHER("DAVLockDB", dav_fs),
+    TUNES("DAVLockDB", "specify a lock database", dav_fs),
     OTHER("DAVGenericLockDB", dav_lock),
     OTHER("DBDExptime", dbd),
     OTHER("DBDInitSQL", dbd),
@@ -284,7 +287,7 @@ const struct directive other_directives[] = {
     OTHER("ProxyExpressEnable", proxy_express),
     OTHER("ProxyFCGIBackendType", proxy_fcgi),
     OTHER("ProxyFCGISetEnvIf", proxy_fcgi),
-    OTHER("ProxyFtpDirCharset", proxy_ftp),
+    TUNES("ProxyFtpDirCharset", "Define the character set for proxied FTP listings", proxy_ftp),
     OTHER("ProxyFtpEscapeWildcards", proxy_ftp),
     OTHER("ProxyFtpListOnWildcard", proxy_ftp),
     OTHER("ProxyHCExpr", proxy_hcheck),
@@ -294,11 +297,11 @@ const struct directive other_directives[] = {
     OTHER("ProxyHTMLCharsetOut", proxy_html),
     OTHER("ProxyHTMLDoctype", proxy_html),
     OTHER("ProxyHTMLEnable", proxy_html),
-    OTHER("ProxyHTMLEvents", proxy_html),
+    TUNES("ProxyHTMLEvents", "Strings to be treated as scripting events", proxy_html),
     OTHER("ProxyHTMLExtended", proxy_html),
     OTHER("ProxyHTMLFixups", proxy_html),
     OTHER("ProxyHTMLInterp", proxy_html),
-    OTHER("ProxyHTMLLinks", proxy_html),
+    TUNES("ProxyHTMLLinks", "Declare HTML Attributes", proxy_html),
     OTHER("ProxyHTMLMeta", proxy_html),
     OTHER("ProxyHTMLStripComments", proxy_html),
     OTHER("ProxyHTMLURLMap", proxy_html),

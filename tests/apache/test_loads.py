@@ -128,7 +128,7 @@ def test_a_line_about_them_has_the_same_verdict(name):
 
 # Weir lacks what it does: taken by apache2, refused here by name where the line is read.
 REFUSED = {
-    "userdir": "UserDir public_html", "cgid": "ScriptSock /tmp/x", "include": "SSIEndTag x", "speling": "CheckSpelling On",
+    "userdir": "UserDir public_html", "cgid": "ScriptLog /tmp/x", "include": "SSIEndTag x", "speling": "CheckSpelling On",
     "proxy_html": "ProxyHTMLEnable On", "info": "<Location /i>\nSetHandler server-info\n</Location>",
     "authz_owner": "<Directory /x>\nRequire file-owner\n</Directory>", "vhost_alias": "VirtualDocumentRoot /srv/%0",
     "usertrack": "CookieTracking On", "ratelimit": "<If 'true'>\nSetInputFilter RATE_LIMIT\n</If>", "log_forensic": "ForensicLog /dev/null",

@@ -56,6 +56,29 @@ def test_a_check_and_the_list_of_modules_tell_them():
         assert "mod_include.c" not in tree.run("-l").stdout
 
 
+# Debian's own .conf of each, as a2enmod links it.
+TUNING = {
+    "cache_disk": "<IfModule mod_cache_disk.c>\n\tCacheRoot /var/cache/x\n\tCacheDirLevels 2\n\tCacheDirLength 1\n</IfModule>\n",
+    "cgid": "ScriptSock ${APACHE_RUN_DIR}/socks/cgisock\n",
+    "dav_fs": "DAVLockDB ${APACHE_LOCK_DIR}/DAVLock\n",
+    "proxy_ftp": "<IfModule mod_proxy_ftp.c>\n\tProxyFtpDirCharset UTF-8\n</IfModule>\n",
+    "proxy_html": "ProxyHTMLLinks  a           href\nProxyHTMLLinks  img  src longdesc usemap\nProxyHTMLEvents onclick \\\n\tonload\n",
+}
+
+
+@pytest.mark.parametrize("module", TUNING)
+def test_what_only_tunes_one_of_them_is_taken_and_said_to_do_nothing(module):
+    with Tree(modules=MODULES) as tree:
+        tree.write(tree.etc + "/mods-available/%s.conf" % module, TUNING[module])
+        tree.write(tree.etc + "/mods-available/%s.load" % module, "LoadModule %s_module x\n" % module)
+        for end in ("load", "conf"):
+            tree.enable("mods", "%s.%s" % (module, end))
+        done = tree.run("-t")
+        assert done.returncode == 0, done.stderr
+        for name in set(re.findall(r"(?m)^\s*([A-Z]\w+)", TUNING[module])):
+            assert "%s is accepted and has no effect: mod_%s is not part of Weir" % (name, module) in done.stderr
+
+
 @pytest.mark.parametrize("module,conf,fault", [
     ("userdir", "<IfModule mod_userdir.c>\n\tUserDir public_html\n</IfModule>\n", "UserDir: refused: mod_userdir is not part of Weir"),
     ("info", "<IfModule mod_info.c>\n\t<Location /server-info>\n\t\tSetHandler server-info\n\t</Location>\n</IfModule>\n",
