@@ -118,7 +118,7 @@ static const char *take_socket(struct request *r, const char *url)
     const struct core_site *main = core_site_of(r->snapshot->main);
     const char *rest = proxy_without_socket(r->arena, url), *path = url + strlen("unix:");
 
-    if (!rest || rest == url)
+    if (!rest || rest == url || *path == '|')
         return url;
     path = arena_strndup(r->arena, path, strcspn(path, "|"));
     r->proxy->unix_path = conf_path(r->arena, main->runtime_dir ? main->runtime_dir : main->server_root, path);

@@ -282,6 +282,8 @@ static int take_handler(struct request *r)
 
     if (!handler || strncmp(handler, "proxy:", 6) != 0 || !r->filename)
         return 0;
+    if (handler[6] == ':' || !strchr(handler + 6, ':')) /* no scheme: of a variable that is not set */
+        return 0;
     url = arena_concat(r->arena, handler + 6, r->filename, NULL);
     proxy_accept(r, url, false);
     r->handler = handler;

@@ -88,6 +88,7 @@ SINGLE = [
     ("refused", at(TO, more="Require all denied\n"), get("/app/x.do")),
     ("nobody there", at("proxy:http://127.0.0.1:@DEAD@"), get("/app/x.do")),
     ("a bad port", at("proxy:http://127.0.0.1:99999"), get("/app/x.do")),
+    ("a socket without a path", at("proxy:unix:|http://a"), get("/app/x.do")),
     ("a name that is none", at("proxy:http://nosuch.invalid"), get("/app/x.do")),
     ("no balancer of that name", at("proxy:balancer://nosuch"), get("/app/x.do")),
     ("a socket that is not there", at("proxy:unix:@SOCK@x|http://localhost"), get("/app/x.do")),

@@ -303,12 +303,13 @@ def test_a_file_of_a_program_is_not_shown_and_the_others_are(root, line):
         assert weir.get("/a.txt").body == b"text"
 
 
-def test_a_file_is_not_shown_whose_handler_leads_to_a_backend_that_no_protocol_takes(root):
+@pytest.mark.parametrize("url", ["gopher://127.0.0.1", "", "://127.0.0.1"])
+def test_a_file_is_not_shown_whose_handler_leads_to_a_backend_that_no_protocol_takes(root, url):
     write(root, "a.txt", b"secret")
-    with Weir(SITE + "<Files *.txt>\nSetHandler \"proxy:%{env:NONE}gopher://127.0.0.1\"\n</Files>\n", root=root) as weir:
+    with Weir(SITE + "<Files *.txt>\nSetHandler \"proxy:%%{env:NONE}%s\"\n</Files>\n" % url, root=root) as weir:
         answer = weir.get("/a.txt")
         assert answer.status == 500 and b"secret" not in answer.body
-        weir.wait_for_log("AH00523: handler \"proxy:gopher://127.0.0.1\" not found for: .*/a.txt")
+        weir.wait_for_log("AH00523: handler \"proxy:%s\" not found for: .*/a.txt" % url)
         assert weir.get("/b.txt").status == 404
 
 
