@@ -262,10 +262,21 @@ static int refuse(const char *what)
     return 1;
 }
 
+static const char *begin_ring(const char *how)
+{
+#ifdef WITH_URING
+    if (strcmp(how, "io_uring") == 0)
+        return relay_ring_begin();
+#endif
+    errno = ENOTSUP; /* built where liburing-dev was not installed */
+    return how;
+}
+
 int main(int argc, char **argv)
 {
     struct relay r;
     struct addr here;
+    const char *refused = NULL;
 
     signal(SIGPIPE, SIG_IGN);
     if (argc != 4 || !read_port(argv[2], &here) || !read_port(argv[3], &r.backend)) {
@@ -273,14 +284,17 @@ int main(int argc, char **argv)
         return 64;
     }
     sock_raise_files();
+    move = strcmp(argv[1], "splice") == 0 ? pass : strcmp(argv[1], "epoll") == 0 ? copy : NULL;
+    if (!move)
+        refused = begin_ring(argv[1]);
+    if (refused)
+        return refuse(refused); /* who connects must not find it there a moment before */
     r.listener = sock_listen(&here, BACKLOG);
     if (r.listener < 0)
         return refuse("listen");
 #ifdef WITH_URING
-    if (strcmp(argv[1], "io_uring") == 0)
-        return refuse(relay_ring(&r));
+    if (!move)
+        relay_ring(&r);
 #endif
-    move = strcmp(argv[1], "splice") == 0 ? pass : strcmp(argv[1], "epoll") == 0 ? copy : NULL;
-    errno = ENOTSUP; /* built where liburing-dev was not installed */
-    return move ? relay_epoll(&r) : refuse(argv[1]);
+    return relay_epoll(&r);
 }

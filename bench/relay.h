@@ -12,7 +12,8 @@ struct relay {
 };
 
 int relay_dial(const struct relay *r, int flags); /* SOCK_*; TCP_NODELAY set; -1 with errno */
-/* Comes back, with what was refused in errno, only where the kernel or the container allows no io_uring. */
-const char *relay_ring(struct relay *r);
+/* Before it listens: NULL, or what was refused, with errno, where the kernel or the container allows no io_uring. */
+const char *relay_ring_begin(void);
+_Noreturn void relay_ring(struct relay *r);
 
 #endif

@@ -225,8 +225,7 @@ static void feed_starved(void)
     n_back = 0;
 }
 
-/* NULL: all is there; else what was refused, with errno. */
-static const char *set_up(void)
+const char *relay_ring_begin(void)
 {
     struct io_uring_params how = { .flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN |
                                             IORING_SETUP_COOP_TASKRUN | IORING_SETUP_CQSIZE,
@@ -250,14 +249,11 @@ static const char *set_up(void)
     return NULL;
 }
 
-const char *relay_ring(struct relay *r)
+void relay_ring(struct relay *r)
 {
-    const char *refused = set_up();
     struct io_uring_cqe *c;
     unsigned head, n;
 
-    if (refused)
-        return refused;
     relay = r;
     link_init(&starved);
     accept_more();
