@@ -143,7 +143,7 @@ void exchange_refuse(struct exchange *ex, const struct http_fault *fault)
     r->status = fault->status;
     r->keepalive = false;
     ex->body_done = false; /* nobody knows where the next request begins: close */
-    if (!r->head.version)
+    if (r->head.version < 10) /* HTTP/0.9 too, as in httpd */
         r->head.version = 10;
     r->error_text = fault->note;
     REQUEST_LOG(r, fault->status == 408 ? LOG_REQTIMEOUT : LOG_CORE, fault->level, fault->ah, "%s%s%s", fault->reason,

@@ -128,3 +128,15 @@ def test_where_httpd_waits_for_a_body_weir_answers_at_once():
     assert (apache.status, weir.status) == (413, 404)
     apache, weir = pair.of("old")
     assert (apache.all("Connection"), weir.all("Connection")) == (["Keep-Alive"], ["close"])
+
+
+LINES_OF_09 = ["GET /", "POST /", "GET /#x", "GET x", "FOO /", "GET http://a:b@c/", "GET /.."]
+
+
+@pytest.mark.parametrize("options", ["", "HttpProtocolOptions Require1.0\n", "HttpProtocolOptions Unsafe Require1.0\n"])
+def test_a_refused_line_without_a_version_is_answered_with_a_head(options):
+    rows = [(line, "ProxyPass / " + A, line.encode() + b"\r\n") for line in LINES_OF_09]
+    pair = Pair(rows, main=options)
+    for line in LINES_OF_09:
+        apache, weir = pair.of(line)
+        assert (weir.status, weir.all("Content-Type")) == (apache.status, apache.all("Content-Type")), line
