@@ -142,7 +142,7 @@ void exchange_refuse(struct exchange *ex, const struct http_fault *fault)
 
     r->status = fault->status;
     r->keepalive = false;
-    ex->body_done = false; /* nobody knows where the next request begins: close */
+    ex->body_done = false;    /* nobody knows where the next request begins: close */
     if (r->head.version < 10) /* HTTP/0.9 too, as in httpd */
         r->head.version = 10;
     r->error_text = fault->note;
