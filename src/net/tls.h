@@ -13,6 +13,9 @@ void tls_keep_buffers(void);
 enum { TLS_1_0 = 1, TLS_1_1 = 2, TLS_1_2 = 4, TLS_1_3 = 8 };
 enum tls_verify { TLS_VERIFY_NONE, TLS_VERIFY_OPTIONAL, TLS_VERIFY_REQUIRE, TLS_VERIFY_OPTIONAL_NO_CA };
 enum tls_crl { TLS_CRL_NONE, TLS_CRL_LEAF, TLS_CRL_CHAIN }; /* SSLCARevocationCheck; no_crl_for_cert_ok is a flag of its own */
+/* Whose order of ciphers: mixed is the server's up to TLS 1.2, but ChaCha20 for a client that names it first, and the
+ * client's of TLS 1.3's suites, which are all strong. */
+enum tls_order { TLS_ORDER_CLIENT, TLS_ORDER_SERVER, TLS_ORDER_MIXED };
 struct tls_pair { /* SSLCertificateFile with its SSLCertificateKeyFile */
     const char *cert, *key; /* key NULL: in the certificate's file */
 };
@@ -39,7 +42,8 @@ struct tls_config { /* strings are borrowed for the call */
     unsigned protocols;        /* TLS_1_2 | TLS_1_3 */
     const char *ciphers;       /* up to TLS 1.2; NULL: OpenSSL's */
     const char *suites;        /* TLS 1.3 */
-    bool server_order, compression, tickets, insecure_renegotiation;
+    enum tls_order order;
+    bool compression, tickets, insecure_renegotiation;
     const char *ticket_key_file; /* 48 or 80 bytes, as SSLSessionTicketKeyFile */
     int session_timeout_s;
     bool session_cache;

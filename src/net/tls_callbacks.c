@@ -29,6 +29,28 @@ static char *read_sni(SSL *ssl)
     return name;
 }
 
+/* ---- whose order of ciphers ---- */
+
+static bool offers_13(SSL *ssl)
+{
+    const unsigned char *p;
+    size_t n;
+
+    if (SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_supported_versions, &p, &n) != 1 || n % 2 == 0 || p[0] != n - 1)
+        return false;
+    for (size_t i = 1; i < n; i += 2)
+        if (take16(p + i) == TLS1_3_VERSION)
+            return true;
+    return false;
+}
+
+static int go_on_with(SSL *ssl, const struct tls_context *c)
+{
+    if (c->client_order_13 && offers_13(ssl))
+        SSL_clear_options(ssl, SSL_OP_CIPHER_SERVER_PREFERENCE);
+    return SSL_CLIENT_HELLO_SUCCESS;
+}
+
 static int on_client_hello(SSL *ssl, int *alert, void *arg)
 {
     struct tls_stream *t = tls_of_ssl(ssl);
@@ -37,7 +59,7 @@ static int on_client_hello(SSL *ssl, int *alert, void *arg)
 
     (void)arg;
     if (!h || h->chosen)
-        return SSL_CLIENT_HELLO_SUCCESS;
+        return go_on_with(ssl, t->context);
     h->chosen = true;
     t->sni = read_sni(ssl);
     c = h->choose ? h->choose(h->choose_ctx, t->sni) : t->context;
@@ -48,7 +70,7 @@ static int on_client_hello(SSL *ssl, int *alert, void *arg)
     }
     if (c == t->context) {
         buf_release(&h->hello);
-        return SSL_CLIENT_HELLO_SUCCESS;
+        return go_on_with(ssl, c);
     }
     h->next = tls_context_hold(c);
     return SSL_CLIENT_HELLO_RETRY;

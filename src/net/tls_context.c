@@ -38,8 +38,10 @@ static void set_options(struct tls_context *c, const struct tls_config *how)
         on |= SSL_OP_NO_COMPRESSION;
     if (how->server) /* browsers close without close_notify; a backend's answer cut short is to be seen */
         on |= SSL_OP_IGNORE_UNEXPECTED_EOF;
-    if (how->server_order)
-        on |= SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA; /* who asks for it first has no AES */
+    if (how->order != TLS_ORDER_CLIENT)
+        on |= SSL_OP_CIPHER_SERVER_PREFERENCE;
+    if (how->order == TLS_ORDER_MIXED) /* who names it first has no AES */
+        on |= SSL_OP_PRIORITIZE_CHACHA;
     if (how->server && !how->tickets)
         on |= SSL_OP_NO_TICKET;
     if (how->insecure_renegotiation)
@@ -189,6 +191,7 @@ struct tls_context *tls_context_new(const struct tls_config *how, char **error)
     c->verify = how->verify;
     c->depth = how->depth;
     c->crl_missing_ok = how->crl_missing_ok;
+    c->client_order_13 = how->order == TLS_ORDER_MIXED && (how->protocols & TLS_1_3);
     c->ssl = SSL_CTX_new(how->server ? TLS_server_method() : TLS_client_method());
     if (!c->ssl)
         tls_say(error, "cannot make a context");

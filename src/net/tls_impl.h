@@ -31,6 +31,7 @@ struct tls_context {
     enum tls_verify verify;
     int depth;
     bool server, crl_missing_ok;
+    bool client_order_13; /* and not ours, where TLS 1.3 is agreed upon */
     unsigned char id[32]; /* session id context */
     unsigned n_own;
     struct tls_own *own;           /* one a pair */

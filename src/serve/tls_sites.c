@@ -23,10 +23,9 @@ struct tls_sites {
 
 /* ---- one site ---- */
 
-/* Where SSLCipherSuite says nothing: forward secrecy and AEAD only, in our order, which is what browsers ask for. httpd's
- * default still has CBC (LUCKY13). */
-#define SAFE_CIPHERS "ECDHE+AESGCM+AES128:ECDHE+AESGCM:ECDHE+CHACHA20"
-#define SAFE_SUITES  "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256"
+/* Where SSLCipherSuite says nothing: forward secrecy and AEAD only, in our order. httpd's default still has CBC
+ * (LUCKY13). */
+#define SAFE_CIPHERS "ECDHE+AESGCM:ECDHE+CHACHA20"
 
 static struct tls_pair *pairs_of(struct arena *a, const struct ssl_site *ssl)
 {
@@ -75,8 +74,10 @@ static struct tls_context *make(const struct site *s, struct arena *a, char **er
         .ca_names_path = ssl->ca_names_path,
         .protocols = ssl->protocols < 0 ? TLS_1_2 | TLS_1_3 : (unsigned)ssl->protocols,
         .ciphers = ssl->ciphers ? ssl->ciphers : SAFE_CIPHERS,
-        .suites = ssl->suites || ssl->ciphers ? ssl->suites : SAFE_SUITES,
-        .server_order = ssl->server_order || !ssl->ciphers,
+        .suites = ssl->suites,
+        .order = ssl->server_order ? TLS_ORDER_SERVER
+                 : ssl->ciphers    ? TLS_ORDER_CLIENT
+                                   : TLS_ORDER_MIXED,
         .tickets = ssl->tickets,
         .ticket_key_file = ssl->ticket_key_file,
         .session_timeout_s = ssl->session_timeout_s,

@@ -56,15 +56,28 @@ def test_cipher_suites_of_both_protocols(ca):
         assert agreed(s_client(weir, "-tls1_2", "-cipher", "ECDHE-ECDSA-AES256-GCM-SHA384")) is None
 
 
-def test_without_cipher_suites_aes_128_comes_first_but_chacha_for_who_asks_for_it_first(ca):
-    """As browsers ask and httpd gives: a phone without AES in its processor wants ChaCha20."""
+SUITES = ["TLS_AES_128_GCM_SHA256", "TLS_CHACHA20_POLY1305_SHA256", "TLS_AES_256_GCM_SHA384"]
+
+
+def chosen(weir, *args):
+    return agreed(s_client(weir, *args))[1]
+
+
+@pytest.mark.parametrize("line, first", [("", True), ("SSLHonorCipherOrder off", True), ("SSLHonorCipherOrder on", False)])
+def test_of_the_suites_of_tls_1_3_the_client_chooses_unless_a_line_says_otherwise(ca, line, first):
+    with start(ca, line) as weir:
+        for suite in SUITES:
+            others = [s for s in SUITES if s != suite]
+            assert chosen(weir, "-ciphersuites", ":".join([suite, *others])) == (suite if first else SUITES[2])
+
+
+def test_without_cipher_suites_the_order_of_tls_1_2_is_the_servers_but_chacha_is_for_who_asks_for_it_first(ca):
+    """A phone without AES in its processor does."""
     with start(ca) as weir:
-        assert agreed(s_client(weir))[1] == "TLS_AES_128_GCM_SHA256" # s_client itself names AES-256 first
-        assert agreed(s_client(weir, "-tls1_2"))[1] == "ECDHE-ECDSA-AES128-GCM-SHA256"
-        for version, suites in (("-tls1_3", "TLS_CHACHA20_POLY1305_SHA256:TLS_AES_128_GCM_SHA256"),
-                                ("-tls1_2", "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-ECDSA-AES128-GCM-SHA256")):
-            option = "-ciphersuites" if version == "-tls1_3" else "-cipher"
-            assert agreed(s_client(weir, version, option, suites))[1] == suites.split(":")[0]
+        assert chosen(weir, "-tls1_2", "-cipher", "ECDHE+AES128:ECDHE+AES256") == "ECDHE-ECDSA-AES256-GCM-SHA384"
+        assert chosen(weir, "-tls1_2", "-cipher", "ECDHE+CHACHA20:ECDHE+AES128") == "ECDHE-ECDSA-CHACHA20-POLY1305"
+        # one that also speaks 1.3, behind something that does not
+        assert chosen(weir, "-no_tls1_3", "-cipher", "ECDHE+AES128:ECDHE+AES256") == "ECDHE-ECDSA-AES256-GCM-SHA384"
 
 
 def test_with_cipher_suites_the_order_is_the_clients(ca):
