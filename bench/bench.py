@@ -63,6 +63,7 @@ COLUMNS = [
     Column("push", "push of 64 KiB", "CPU s/GB", "push -c 4 -s 65536", per_gigabyte),
     Column("connect", "connect", "CPU µs", "connect -P 16", per_count),
     Column("resumed", "connect, resumed", "CPU µs", "connect -P 16 -x", per_resumed, kinds=("tls",)),
+    Column("returns", "connect, each ticket once", "CPU µs", "connect -P 16 -X", per_count, kinds=("tls",)),
     Column("http", "HTTP request", "CPU µs", "http -c 64 -s 128", per_count, path="/http/"),
     Column("rate", "echo at a fixed rate", "p99 µs", "rate -c 100 -s 64 -r {rate}", p99, spread=True),
 ]

@@ -88,8 +88,9 @@ static void start_tls(struct conn *c)
     ASSERT(c->wire.ssl && SSL_set_fd(c->wire.ssl, c->wire.fd) == 1);
     SSL_set_connect_state(c->wire.ssl);
     SSL_set_tlsext_host_name(c->wire.ssl, "localhost");
-    if (l->session) { /* a copy: OpenSSL spoils a ticket that was used once, and others begin with it meanwhile */
-        SSL_SESSION *mine = SSL_SESSION_dup(l->session);
+    if (l->n_tickets) { /* else a copy: OpenSSL spoils a ticket that was used, and others begin with it meanwhile */
+        SSL_SESSION *newest = l->tickets[l->n_tickets - 1], *mine = l->once ? newest : SSL_SESSION_dup(newest);
+        l->n_tickets -= l->once;
         ASSERT(mine && SSL_set_session(c->wire.ssl, mine) == 1);
         SSL_SESSION_free(mine);
     }

@@ -220,8 +220,9 @@ static int keep_session(SSL *ssl, SSL_SESSION *session)
 {
     struct load *l = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
 
-    SSL_SESSION_free(l->session);
-    l->session = session;
+    if (l->n_tickets == (l->once ? TICKETS : 1))
+        SSL_SESSION_free(l->tickets[--l->n_tickets]);
+    l->tickets[l->n_tickets++] = session;
     return 1;
 }
 
@@ -274,6 +275,7 @@ static int usage(void)
           "  -t S  seconds to measure (1)            -w S  seconds of warming up (0.2)\n"
           "  -r N  rate: messages a second (2000)    -o N  idle: connections opened a second (no limit)\n"
           "  -S    TLS                               -x    TLS: resume sessions\n"
+          "                                          -X    the same, each ticket once\n"
           "  -p PID,PID  processes whose CPU time in the window is told\n",
           stderr);
     return 64;
@@ -294,7 +296,7 @@ static bool read_options(struct load *l, int argc, char **argv)
     if (l->mode == COUNT_OF(modes))
         return false;
     optind = 2;
-    for (int c; (c = getopt(argc, argv, "c:k:s:P:t:w:r:o:Sxp:")) >= 0;)
+    for (int c; (c = getopt(argc, argv, "c:k:s:P:t:w:r:o:SxXp:")) >= 0;)
         switch (c) {
         case 'c': l->connections = (uint32_t)strtoul(optarg, NULL, 10); break;
         case 'k': l->flight = (uint32_t)strtoul(optarg, NULL, 10); break;
@@ -306,6 +308,7 @@ static bool read_options(struct load *l, int argc, char **argv)
         case 'o': l->open_rate = atof(optarg); break;
         case 'S': l->tls = true; break;
         case 'x': l->resume = true; break;
+        case 'X': l->resume = l->once = true; break;
         case 'p': l->pids = optarg; break;
         default: return false;
         }

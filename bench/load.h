@@ -46,19 +46,22 @@ struct conn {
     int64_t began, *due;     /* due: of message seq at seq % load->ring */
 };
 
+enum { TICKETS = 64 };
+
 struct load {
     /* what was asked for */
     enum mode mode;
     unsigned port;
     const char *path, *pids;
-    bool tls, resume;
+    bool tls, resume, once; /* once: each ticket opens one connection, as RFC 8446 C.4 has it and browsers do */
     uint32_t connections, flight, parallel;
     size_t size;
     double seconds, warm, rate, open_rate;
     /* what it runs on */
     int loop;
     SSL_CTX *context;
-    SSL_SESSION *session; /* the newest, for the next connection */
+    SSL_SESSION *tickets[TICKETS]; /* the newest last */
+    unsigned n_tickets;
     struct frames frames;
     struct conn *conns;
     uint32_t ring, serial;
