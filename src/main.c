@@ -28,10 +28,18 @@ static const struct tool {
 
 /* ---- options ---------------------------------------------------------------------------------------------- */
 
+/* httpd prints the whole help behind the fault, which then is out of sight. */
 static _Noreturn void misused(const struct command *c)
 {
-    usage_print(stderr, c->program);
+    fprintf(stderr, "Try '%s -h'. / '%s -h' を見てください。\n", c->program, c->program);
     exit(1);
+}
+
+static _Noreturn void wrong_value(const struct command *c, char option, const char *value, const char *takes)
+{
+    fprintf(stderr, "%s: -%c %s: it takes %s / -%c に指定できるのは %s です\n", c->program, option, value, takes,
+            option, takes);
+    misused(c);
 }
 
 static void define(struct command *c, const char *name)
@@ -49,7 +57,7 @@ static void take_verb(struct command *c, const char *verb)
         if (strcmp(known[i], verb) == 0)
             c->verb = known[i];
     if (!c->verb)
-        misused(c);
+        wrong_value(c, 'k', verb, "start | restart | graceful | graceful-stop | stop");
 }
 
 static _Noreturn void show(void (*print)(const struct module *const *))
@@ -86,7 +94,7 @@ static void take_option(struct command *c, int option, const char *value)
     case 'D': define(c, value); break;
     case 'e':
         if ((c->level = log_level_find(value)) < 0)
-            misused(c);
+            wrong_value(c, 'e', value, "emerg | alert | crit | error | warn | notice | info | debug | trace1 … trace8");
         break;
     case 'E': c->error_file = value; break;
     case 'f': c->conf.file = value; break;
@@ -132,7 +140,7 @@ static const char *chosen_file(struct arena *a, const char *root, const char *na
 }
 
 /* httpd's message names its one place, and would send people to a folder that they did not mean. */
-static void missing(const struct command *c, int error)
+static _Noreturn void missing(const struct command *c, int error)
 {
     char *here = realpath(".", NULL);
 
@@ -143,13 +151,22 @@ static void missing(const struct command *c, int error)
     exit(1);
 }
 
+static _Noreturn void nothing_to_run(const struct command *c, const char *path, int error)
+{
+    fprintf(stderr,
+            "%s: Could not open configuration file %s: %s. Another one is named with -f FILE; '%s demo' shows Weir "
+            "without one / 設定ファイルがありません。-f FILE で指定するか、'%s demo' で試せます\n",
+            c->program, path, strerror(error), c->program, c->program);
+    exit(1);
+}
+
 static void settle(struct command *c)
 {
     struct conf_options *o = &c->conf;
     bool named = o->file != NULL;
-    o->root = conf_path(c->arena, NULL, o->root ? o->root : HTTPD_ROOT);
-    if (!o->root)
-        misused(c);
+    const char *root = o->root ? o->root : HTTPD_ROOT;
+    if (!(o->root = conf_path(c->arena, NULL, root)))
+        wrong_value(c, 'd', root, "DIRECTORY");
     o->file = named ? chosen_file(c->arena, o->root, o->file) : default_file(c->arena, o->root);
     if (c->show_build) {
         usage_build(o->file);
@@ -160,8 +177,9 @@ static void settle(struct command *c)
     if (path && access(path, F_OK) != 0 && *o->file != '/') {
         if (named)
             missing(c, errno);
-        if (c->before.n || c->after.n)
-            o->file = NULL;
+        if (!c->before.n && !c->after.n)
+            nothing_to_run(c, path, errno);
+        o->file = NULL;
     }
     o->defines = (const char **)c->defines.items;
     o->n_defines = c->defines.n;
@@ -191,17 +209,6 @@ static void take_options(struct command *c, int argc, char **argv)
 
 /* ---- what was noticed while reading -------------------------------------------------------------------------- */
 
-static void say_notices(const struct vec *notices)
-{
-    for (unsigned i = 0; i < notices->n; i++) {
-        const struct conf_notice *n = notices->items[i];
-        if (n->file)
-            LOG_SERVER(n->module, n->level, n->ah, "%s (%s:%d)", n->text, n->file, n->line);
-        else
-            LOG_SERVER(n->module, n->level, n->ah, "%s", n->text);
-    }
-}
-
 /* Kept for the case that a fault follows, whose cause they may name; the snapshot and its own list are gone then. */
 static void on_notice(void *ctx, const struct conf_notice *notice)
 {
@@ -212,9 +219,10 @@ static void on_notice(void *ctx, const struct conf_notice *notice)
     vec_add(c->arena, &c->notices, copy);
 }
 
-static void start_log(const struct command *c)
+static void start_log(struct command *c)
 {
     if (c->level >= 0) {
+        c->conf.said_levels = c->level + 1;
         log_deepen((enum log_level)c->level);
         memset(log_main.levels.of, c->level, sizeof(log_main.levels.of));
     }
@@ -238,7 +246,7 @@ static struct snapshot *load(struct command *c)
     c->conf.on_notice = NULL;
     if (s)
         return s;
-    say_notices(&c->notices);
+    conf_say_notices(&c->conf, &c->notices);
     fprintf(stderr, "%s%s%s\n", error.file ? "" : c->program, error.file ? "" : ": ",
             conf_error_text(c->arena, &error));
     return NULL;
@@ -295,7 +303,7 @@ static int act(struct command *c)
         return 1;
     if (!looks)
         return run(c, s);
-    say_notices(&s->reading->notices);
+    conf_say_notices(&c->conf, &s->reading->notices);
     if (c->dump)
         status = dump(s);
     else

@@ -28,8 +28,8 @@ void conf_note(struct conf_cmd *cmd, enum log_level level, enum log_module modul
     vec_add(cmd->arena, &cmd->reading->notices, note);
 }
 
-void snapshot_note(struct snapshot_build *b, enum log_level level, enum log_module module, int ah, const char *format,
-                   ...)
+struct conf_notice *snapshot_note(struct snapshot_build *b, enum log_level level, enum log_module module, int ah,
+                                  const char *format, ...)
 {
     struct conf_notice *note = arena_alloc(b->arena, sizeof(*note));
     va_list args;
@@ -39,6 +39,7 @@ void snapshot_note(struct snapshot_build *b, enum log_level level, enum log_modu
     note->text = arena_vprintf(b->arena, format, args);
     va_end(args);
     vec_add(b->arena, b->notices, note);
+    return note;
 }
 
 /* ---- where a line may stand -------------------------------------------------------------------------------- */

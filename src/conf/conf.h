@@ -51,6 +51,7 @@ struct conf_options {     /* what the command line says */
     /* Each notice of the reader as it comes, for those who want to say it even if a fault follows; may be NULL. */
     void (*on_notice)(void *ctx, const struct conf_notice *notice);
     void *notice_ctx;
+    int said_levels;  /* -e: so many levels of what is noticed are said, the gravest first; 0: all */
     size_t max_bytes; /* bound of all lines together, macros and variables expanded; 0: 1 GiB */
 };
 struct conf_reading { /* state and by-products of reading */
@@ -82,6 +83,8 @@ struct conf_notice { /* logged once the error log is open; printed by -t */
     int line;
     const char *text;
 };
+/* In the log of the server, as far down as said_levels wants them. */
+void conf_say_notices(const struct conf_options *o, const struct vec *notices);
 /* The caller gives a zeroed conf_reading with options and arena set; the rest is filled in here.
  * NULL and reading->error on a fault. The tree's root has the top-level lines as children. */
 struct conf_node *conf_read(struct conf_reading *r);

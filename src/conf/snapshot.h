@@ -98,9 +98,9 @@ struct snapshot_build {
     struct conf_error *error;
     struct vec *notices;
 };
-/* As conf_note, for what is seen once all is read. */
-void snapshot_note(struct snapshot_build *b, enum log_level level, enum log_module module, int ah, const char *format,
-                   ...) PRINTF(5, 6);
+/* As conf_note, for what is seen once all is read. The caller may name a line in what it gets. */
+struct conf_notice *snapshot_note(struct snapshot_build *b, enum log_level level, enum log_module module, int ah,
+                                  const char *format, ...) PRINTF(5, 6);
 
 /* Reads and applies; NULL and *error (in error_arena) on a fault. One reference is the caller's. */
 struct snapshot *conf_load(const struct conf_options *o, struct arena *error_arena, struct conf_error *error);

@@ -10,12 +10,13 @@ enum http_parse { HTTP_MORE, HTTP_DONE, HTTP_BAD };
 
 /* Why a head was refused: what to answer and what Apache writes in the log. */
 struct http_fault {
-    int status;           /* requests 400, 413, 414, 501; responses 500, 502, as Apache answers */
-    int ah;               /* AH number or 0 */
-    enum log_level level; /* Apache's: info for limits, debug for other requests, warn or error for responses */
-    const char *reason;   /* English, for the log; static: print "reason: detail" */
-    const char *note;     /* what Apache adds to the answer's body ("error-notes"), static, or NULL */
-    const char *detail;   /* offending bytes, in the arena, or NULL: at most 80 bytes, made printable */
+    int status;             /* requests 400, 413, 414, 501; responses 500, 502, as Apache answers */
+    int ah;                 /* AH number or 0 */
+    enum log_level level;   /* Apache's: info for limits, debug for other requests, warn or error for responses */
+    const char *reason;     /* English, for the log; static: print "reason: detail" */
+    const char *note;       /* what Apache adds to the answer's body ("error-notes"), static, or NULL */
+    const char *detail;     /* offending bytes, in the arena, or NULL: at most 80 bytes, made printable */
+    enum log_module module; /* who says it; the core when nothing is set */
 };
 
 struct http_limits { /* LimitRequestLine, LimitRequestFields, LimitRequestFieldSize; 0 fields: no limit */

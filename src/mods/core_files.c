@@ -57,9 +57,9 @@ static void note_views(struct conf_cmd *cmd, char action, int bits)
 {
     if ((bits & OPTION_VIEWS) && action != '-')
         conf_note(cmd, LEVEL_NOTICE, LOG_CORE, 0,
-                  "Options %s at %s:%d: MultiViews has no effect: Weir negotiates no contents / MultiViews "
+                  "Options %s: MultiViews has no effect: Weir negotiates no contents / MultiViews "
                   "は機能しません: Weir はコンテントネゴシエーションをしません",
-                  cmd->node->args, cmd->node->file, cmd->node->line);
+                  cmd->node->args);
 }
 
 const char *core_set_options(struct conf_cmd *cmd, void *settings, int argc, char **argv)

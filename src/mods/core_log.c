@@ -155,7 +155,7 @@ static const char *hold_sink(struct arena *a, struct site *site, const char *spe
         return NULL;
     site->log.sink = log_sink_hold(spec, LOG_SINK_ERROR, &error);
     if (!site->log.sink) {
-        fault = arena_printf(a, "AH00091: could not open error log file %s: %s", spec, error ? error : "");
+        fault = arena_strdup(a, error);
         free(error);
         return fault;
     }

@@ -232,7 +232,7 @@ int dir_answer(struct request *r, bool get)
 {
     const struct dir_site *main = site_part(r->snapshot->main, &dir_module);
 
-    if (!get || !main->lists || (r->handler && strcmp(r->handler, DIRECTORY_TYPE) != 0)) {
+    if (!get || !main->lists || (r->handler && *r->handler && strcmp(r->handler, DIRECTORY_TYPE) != 0)) {
         REQUEST_LOG(r, LOG_CORE, LEVEL_INFO, 129, "Attempt to serve directory: %s", r->filename);
         return 404;
     }

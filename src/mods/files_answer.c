@@ -22,6 +22,8 @@ static bool is_get(const struct request *r)
 /* POST to a file gives the file, as in httpd; what has no handler is its type's (config.c, ap_invoke_handler). */
 static int check_request(struct request *r)
 {
+    static const char no_programs[] = " (Weir runs no scripts and negotiates no contents / "
+                                      "Weir はスクリプトの実行もコンテントネゴシエーションもしません)";
     const char *handler = r->handler ? r->handler : r->content_type;
     bool get = is_get(r);
     bool accepts = core_place_of(r->place)->accept_path_info == PATH_INFO_ON;
@@ -40,7 +42,8 @@ static int check_request(struct request *r)
     }
     if (handler && (core_is_program(handler) || strncmp(handler, "proxy:", 6) == 0)) {
         /* it would have to be read or run, not sent */
-        REQUEST_LOG(r, LOG_CORE, LEVEL_WARN, 523, "handler \"%s\" not found for: %s", handler, r->filename);
+        REQUEST_LOG(r, LOG_CORE, LEVEL_WARN, 523, "handler \"%s\" not found for: %s%s", handler, r->filename,
+                    core_is_program(handler) ? no_programs : "");
         return 500;
     }
     return 0;

@@ -193,7 +193,7 @@ static const char *finish_site(struct snapshot_build *b, struct site *site)
     s->ssl_loaded = conf_module_present(b->snapshot->reading, "ssl_module");
     s->balancer_loaded = conf_module_present(b->snapshot->reading, "proxy_balancer_module");
     for (unsigned i = 0; i < s->workers.n; i++)
-        proxy_worker_finish(b, s->workers.items[i]);
+        proxy_worker_finish(b, s, s->workers.items[i]);
     return proxy_balancers_finish(b, site);
 }
 

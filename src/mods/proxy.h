@@ -45,7 +45,9 @@ struct proxy_worker *proxy_worker_find(struct arena *a, const struct vec *worker
 /* A new worker of the site; NULL or the fault without the directive's name. */
 const char *proxy_worker_define(struct conf_cmd *cmd, const char *url, unsigned kind, struct proxy_worker **worker);
 const char *proxy_worker_set(struct conf_cmd *cmd, struct proxy_worker *w, const char *key, const char *value);
-void proxy_worker_finish(struct snapshot_build *b, struct proxy_worker *w);
+void proxy_worker_finish(struct snapshot_build *b, const struct proxy_site *s, struct proxy_worker *w);
+/* The module that would speak the URL's scheme is contained, and not loaded. */
+void proxy_note_unloaded(struct snapshot_build *b, const struct conf_node *line, const char *url, const char *module);
 
 /* ---- proxy_balancer.c ------------------------------------------------------------------------- */
 

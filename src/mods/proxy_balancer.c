@@ -60,6 +60,7 @@ static const char *define(struct conf_cmd *cmd, const char *url, const char *pat
         return conf_fault(cmd, "balancer %s front-end virtual-path (%s) too long", name, path);
     *b = arena_alloc(cmd->arena, sizeof(**b));
     **b = (struct proxy_balancer){ .name = name,
+                                   .line = cmd->node,
                                    .path = path ? path : "",
                                    .separator = UNSAID,
                                    .no_failover = UNSAID,
@@ -350,7 +351,7 @@ static void finish_member(struct snapshot_build *b, const struct site *site, con
 {
     const struct site_address *first = site->addresses.n ? site->addresses.items[0] : NULL;
 
-    proxy_worker_finish(b, w);
+    proxy_worker_finish(b, proxy_site_of(site), w);
     if (w->share)
         return;
     w->share = proxy_share_hold(arena_printf(b->arena, "%s %s %s %s", site->server_name, first ? first->text : "",
@@ -371,6 +372,9 @@ const char *proxy_balancers_finish(struct snapshot_build *b, const struct site *
         inherit(&one->semicolon, 0);
         inherit(&one->force_recovery, 1);
         inherit(&one->fail_on_timeout, 0);
+        if (!s->balancer_loaded && !one->finished)
+            proxy_note_unloaded(b, one->line, one->name, "proxy_balancer");
+        one->finished = true;
         for (unsigned k = 0; k < one->members.n; k++)
             finish_member(b, site, one->name, one->members.items[k]);
         if (s->balancer_loaded && !conf_module_present(b->snapshot->reading, module))

@@ -137,7 +137,7 @@ static void explain_no_upgrade(struct request *r, struct span upgrade)
             r, LOG_PROXY_HTTP, LEVEL_WARN, 0,
             "a WebSocket handshake without its Upgrade field, which may have been lost on the way here (a proxy or "
             "CDN in front?): forwarded as an ordinary request / "
-            "Upgrade ヘッダーが途中で失われたため通常の要求として転送します");
+            "Upgrade ヘッダーが無いため(手前のプロキシや CDN で失われた可能性あり)通常の要求として転送します");
     else if (span_ieq_str(upgrade, "websocket") && t->scheme[0] != 'w' && !(t->worker && t->worker->upgrade))
         REQUEST_LOG(r, LOG_PROXY_HTTP, LEVEL_WARN, 0,
                     "a WebSocket handshake to %s, whose line has neither ws: nor upgrade=websocket: forwarded as an "

@@ -235,9 +235,13 @@ const char *proxy_worker_define(struct conf_cmd *cmd, const char *url, unsigned 
     struct proxy_site *site = site_part(cmd->site, &proxy_module);
     struct proxy_worker *w = arena_alloc(cmd->arena, sizeof(*w));
 
-    *w = (struct proxy_worker){
-        .address_ttl_s = -1, .smax = -1, .retry_s = 60, .route = "", .redirect = "", .load_factor = 100
-    };
+    *w = (struct proxy_worker){ .line = cmd->node,
+                                .address_ttl_s = -1,
+                                .smax = -1,
+                                .retry_s = 60,
+                                .route = "",
+                                .redirect = "",
+                                .load_factor = 100 };
     const char *fault = read_url(cmd, url, kind, w);
     if (fault)
         return fault;
@@ -253,14 +257,49 @@ const char *proxy_worker_define(struct conf_cmd *cmd, const char *url, unsigned 
     return NULL;
 }
 
-/* proxy_prepare asks again, for what is loaded. */
-static bool is_spoken(const char *scheme)
+static void name_line(struct conf_notice *note, const struct conf_node *line)
 {
-    return strcmp(scheme, "http") == 0 || strcmp(scheme, "https") == 0 || strcmp(scheme, "ws") == 0 ||
-           strcmp(scheme, "wss") == 0;
+    note->file = line->file;
+    note->line = line->line;
 }
 
-void proxy_worker_finish(struct snapshot_build *b, struct proxy_worker *w)
+void proxy_note_unloaded(struct snapshot_build *b, const struct conf_node *line, const char *url, const char *module)
+{
+    int n = (int)strcspn(url, ":");
+
+    name_line(snapshot_note(b, LEVEL_WARN, LOG_PROXY, 0,
+                            "requests to %s are answered 500: no loaded module speaks %.*s (LoadModule %s_module, "
+                            "a2enmod %s) / %s への要求には 500 を返します: %.*s を扱うモジュールがロードされていません "
+                            "(LoadModule %s_module, a2enmod %s)",
+                            url, n, url, module, module, url, n, url, module, module),
+              line);
+}
+
+/* Of a scheme that Weir speaks: what of it was not loaded, as proxy_prepare asks again for each request. */
+static const char *missing_module(const struct proxy_site *s, const struct proxy_origin *o)
+{
+    bool ws = o->speaks == SPEAKS_WS;
+
+    if (!s->http_loaded && !(ws && s->tunnel_loaded))
+        return ws ? "proxy_wstunnel" : "proxy_http";
+    return o->tls && !s->ssl_loaded ? "ssl" : NULL;
+}
+
+static void note_unspoken(struct snapshot_build *b, const struct proxy_site *s, const struct proxy_worker *w)
+{
+    const char *label = proxy_worker_label(b->arena, w), *module;
+
+    if (w->origin->speaks == SPEAKS_OTHER)
+        name_line(snapshot_note(b, LEVEL_WARN, LOG_PROXY, 0,
+                                "Weir does not speak %s: requests to %s are answered 500 / Weir は %s "
+                                "に対応していません。要求には 500 を返します",
+                                w->scheme, label, w->scheme),
+                  w->line);
+    else if (!w->bad_port && (module = missing_module(s, w->origin)))
+        proxy_note_unloaded(b, w->line, w->name, module);
+}
+
+void proxy_worker_finish(struct snapshot_build *b, const struct proxy_site *s, struct proxy_worker *w)
 {
     if (w->finished)
         return; /* the main server's, seen again in a virtual host */
@@ -268,15 +307,12 @@ void proxy_worker_finish(struct snapshot_build *b, struct proxy_worker *w)
     if (w->any_host && !w->fresh)
         snapshot_note(b, LEVEL_WARN, LOG_PROXY, 10400, "enablereuse/disablereuse ignored for worker %s",
                       proxy_worker_label(b->arena, w));
-    if (!is_spoken(w->scheme))
-        snapshot_note(b, LEVEL_WARN, LOG_PROXY, 0,
-                      "Weir does not speak %s: requests to %s are answered 500 / Weir は %s "
-                      "に対応していません。要求には 500 を返します",
-                      w->scheme, proxy_worker_label(b->arena, w), w->scheme);
+    note_unspoken(b, s, w);
     if (w->bad_port)
-        snapshot_note(b, LEVEL_WARN, LOG_PROXY, 0,
-                      "%s: ports end at 65535: requests to it are answered 400 / "
-                      "%s: ポート番号は 65535 までです。要求には 400 を返します",
-                      w->name, w->name);
+        name_line(snapshot_note(b, LEVEL_WARN, LOG_PROXY, 0,
+                                "%s: ports end at 65535: requests to it are answered 400 / "
+                                "%s: ポート番号は 65535 までです。要求には 400 を返します",
+                                w->name, w->name),
+                  w->line);
     w->fresh |= w->any_host || w->address_ttl_s == 0;
 }

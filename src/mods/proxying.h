@@ -14,8 +14,9 @@ struct proxy_origin {          /* where URLs lead: what is the same for all path
     bool port_written;      /* it is not the scheme's own */
     struct span base, name; /* "ws://h:3000" of canonical URLs, and what Host says of it */
 };
-struct proxy_worker { /* identity and parameters; immutable */
-    const char *name; /* normalised URL: "ws://h:3000/", what people see in logs */
+struct proxy_worker {             /* identity and parameters; immutable */
+    const char *name;             /* normalised URL: "ws://h:3000/", what people see in logs */
+    const struct conf_node *line; /* that made it */
     const struct proxy_origin *origin;
     const char *scheme, *host, *unix_path;
     int port; /* as connected to */
@@ -69,8 +70,10 @@ struct proxy_balancer { /* <Proxy balancer://name>; ints are -1 where no line sa
     const char *cookie, *parameter; /* stickysession=COOKIE|PARAMETER; NULL none */
     int separator;                  /* between session and route; 0 the value is the route */
     int no_failover, semicolon, force_recovery, fail_on_timeout, max_attempts;
-    int wait_s;         /* timeout=: how long a request waits for a usable member; 0 not */
-    struct vec fail_on; /* int *: failonstatus= */
+    int wait_s;                   /* timeout=: how long a request waits for a usable member; 0 not */
+    struct vec fail_on;           /* int *: failonstatus= */
+    const struct conf_node *line; /* that made it */
+    bool finished;
 };
 const char *proxy_balancer_method(const struct proxy_balancer *b);
 struct proxy_alias;

@@ -268,8 +268,8 @@ static bool parse_head(struct client *c)
     note_first_byte(c);
     limits = &core_site_of(c->site)->limits; /* of the site that it may have changed */
     c->head_bytes = buf_len(&c->in);
-    result = http_parse_request(c->exchange->arena, buf_span(&c->in), limits, &c->scan, &c->exchange->r.head, &used,
-                                &fault);
+    result =
+        http_parse_request(c->exchange->arena, buf_span(&c->in), limits, &c->scan, &c->exchange->r.head, &used, &fault);
     if (result == HTTP_MORE)
         return false;
     c->exchange->r.bytes_in = result == HTTP_DONE ? used : buf_len(&c->in);
@@ -334,9 +334,11 @@ static void on_client_ready(struct stream *s)
 /* What came of the head is in the log: who asked for what so slowly. */
 static void refuse_late(struct client *c)
 {
-    static const struct http_fault late = {
-        .status = 408, .ah = 1382, .level = LEVEL_INFO, .reason = "Request header read timeout"
-    };
+    static const struct http_fault late = { .status = 408,
+                                            .ah = 1382,
+                                            .module = LOG_REQTIMEOUT,
+                                            .level = LEVEL_INFO,
+                                            .reason = "Request header read timeout" };
     const struct http_limits *limits = &core_site_of(c->site)->limits;
 
     c->exchange->r.bytes_in = buf_len(&c->in);
@@ -351,7 +353,7 @@ static void on_client_time(struct timer *t)
     if (c->state == CLIENT_INTRODUCING)
         introduce_late(c);
     if (c->state == CLIENT_HANDSHAKING)
-        LOG_AT(&c->site->log, LOG_SSL, LEVEL_INFO, 1382, 0, c->peer.text, "Request handshake read timeout");
+        LOG_AT(&c->site->log, LOG_REQTIMEOUT, LEVEL_INFO, 1382, 0, c->peer.text, "Request handshake read timeout");
     if (c->state == CLIENT_READING && c->exchange) {
         refuse_late(c);
         return;

@@ -146,8 +146,8 @@ void exchange_refuse(struct exchange *ex, const struct http_fault *fault)
     if (r->head.version < 10) /* HTTP/0.9 too, as in httpd */
         r->head.version = 10;
     r->error_text = fault->note;
-    REQUEST_LOG(r, fault->status == 408 ? LOG_REQTIMEOUT : LOG_CORE, fault->level, fault->ah, "%s%s%s", fault->reason,
-                fault->detail ? ": " : "", fault->detail ? fault->detail : "");
+    REQUEST_LOG(r, fault->module, fault->level, fault->ah, "%s%s%s", fault->reason, fault->detail ? ": " : "",
+                fault->detail ? fault->detail : "");
     exchange_resume(ex, STEP_REPLY);
 }
 

@@ -26,6 +26,7 @@ static void answer_plain(struct client *c)
     static const struct http_fault plain = {
         .status = 400,
         .ah = 1996,
+        .module = LOG_SSL,
         .level = LEVEL_INFO,
         .reason = "SSL handshake failed: HTTP spoken on HTTPS port; trying to send HTML error page",
         .note = "You're speaking plain HTTP to an SSL-enabled server port. "

@@ -186,20 +186,7 @@ static void renew_tls(struct server *s)
     look_after_tls(s);
 }
 
-/* ---- configuration notices and reload ---- */
-
-static void say_notices(const struct snapshot *s)
-{
-    const struct vec *notices = &s->reading->notices;
-
-    for (unsigned i = 0; i < notices->n; i++) {
-        const struct conf_notice *n = notices->items[i];
-        if (n->file)
-            LOG_AT(&log_main, n->module, n->level, n->ah, 0, NULL, "%s (%s:%d)", n->text, n->file, n->line);
-        else
-            LOG_AT(&log_main, n->module, n->level, n->ah, 0, NULL, "%s", n->text);
-    }
-}
+/* ---- reload ---- */
 
 static bool same_text(const char *a, const char *b)
 {
@@ -249,7 +236,7 @@ static void take_over(struct server *s, struct snapshot *next, struct sockets *s
         worker_publish(s->workers[i], next, tls);
     sockets_use(s, sockets);
     wait_for_workers(s);
-    say_notices(next);
+    conf_say_notices(s->options, &next->reading->notices);
     say_what_needs_a_restart(old, next);
     renewal_watch(s->renewal, next, tls);
     look_after_tls(s);
@@ -304,7 +291,7 @@ static void on_signal(struct server *s, int signal_number)
     switch (signal_number) {
     case SIGHUP:
     case SIGUSR1:
-        LOG_SERVER(LOG_MPM_EVENT, LEVEL_NOTICE, signal_number == SIGHUP ? 173 : 171, "%s received: reading the configuration anew",
+        LOG_SERVER(LOG_MPM_EVENT, LEVEL_NOTICE, signal_number == SIGHUP ? 173 : 171, "%s received: reading the configuration anew / 設定を読み直します",
                    signal_number == SIGHUP ? "SIGHUP" : "SIGUSR1");
         if (s->phase == RUNNING)
             reload(s);
@@ -434,10 +421,10 @@ static bool begin(struct server *s, enum serve_mode mode)
     sock_share_files(files, s->done_fd);
     rewrite_start(s->snapshot);
     start_workers(s);
-    say_notices(s->snapshot);
+    conf_say_notices(s->options, &s->snapshot->reading->notices);
     look_after_tls(s);
-    LOG_SERVER(LOG_MPM_EVENT, LEVEL_NOTICE, 489, "Weir/%s configured -- resuming normal operations (%u workers, %llu files)", WEIR_VERSION,
-               s->n_workers, (unsigned long long)files);
+    LOG_SERVER(LOG_MPM_EVENT, LEVEL_NOTICE, 489, "Weir/%s configured -- resuming normal operations (%u worker%s, %llu files)", WEIR_VERSION,
+               s->n_workers, s->n_workers == 1 ? "" : "s", (unsigned long long)files);
     notify_state("READY=1");
     return true;
 }

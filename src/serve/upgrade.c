@@ -89,6 +89,14 @@ static struct log_target log_of(const struct worker *w, const struct passage *p)
     return log;
 }
 
+static const char *who_was_silent(const struct tunnel_report *r)
+{
+    bool alike = r->idle_ms[TUNNEL_CLIENT] == r->idle_ms[TUNNEL_BACKEND] &&
+                 !r->bytes[TUNNEL_CLIENT] == !r->bytes[TUNNEL_BACKEND];
+
+    return alike ? "both silent alike" : r->who == TUNNEL_CLIENT ? "client silent longest" : "backend silent longest";
+}
+
 static void say_end(const struct worker *w, const struct passage *p, const struct tunnel_report *r)
 {
     struct log_target log = log_of(w, p);
@@ -98,10 +106,10 @@ static void say_end(const struct worker *w, const struct passage *p, const struc
 
     if (r->why == TUNNEL_IDLE)
         LOG_AT(&log, LOG_PROXY, LEVEL_INFO, 0, 0, p->text,
-               "tunnel to %s closed: nothing moved for %.0f s (Timeout/ProxyTimeout); %s silent longest (client %.0f "
-               "s, backend %.0f s) / "
+               "tunnel to %s closed: nothing moved for %.1f s (Timeout/ProxyTimeout); %s (client %.1f s, backend %.1f "
+               "s) / "
                "無通信のためトンネルを閉じました",
-               url, (double)(idle[0] < idle[1] ? idle[0] : idle[1]), who, idle[0], idle[1]);
+               url, idle[0] < idle[1] ? idle[0] : idle[1], who_was_silent(r), idle[0], idle[1]);
     else if (r->why == TUNNEL_CLIENT_ERROR || r->why == TUNNEL_BACKEND_ERROR)
         LOG_AT(&log, LOG_PROXY, LEVEL_INFO, 0, r->os_error, p->text,
                "tunnel to %s closed: %s failed after %.1f s / %s側の障害でトンネルを閉じました", url, who,

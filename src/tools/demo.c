@@ -102,6 +102,9 @@ static bool choose_port(int *port, int usual, int other, bool v6)
         *port = 0;
         errno = probe_both(port, other, v6);
     }
+    if (errno)
+        fprintf(stderr, "weir demo: port %d of this machine: %s / ポート %d を使えません\n", *port, strerror(errno),
+                *port);
     return errno == 0;
 }
 
@@ -330,7 +333,7 @@ static int run(struct demo *d)
     d->v6 = probe("::1", &none) == 0;
     if (!choose_port(&d->port, DEFAULT_PORT, d->tls_port, d->v6) ||
         !choose_port(&d->tls_port, DEFAULT_TLS_PORT, d->port, d->v6))
-        return complain("port");
+        return 1;
     if (!start_backend(d))
         return complain("backend");
     sigemptyset(&ends); /* from here on there is something to clean up: serve_run takes these */

@@ -75,6 +75,16 @@ static void close_end(struct tunnel *t, struct end *e, bool orderly)
     tunnel_drop_held(t, e);
 }
 
+/* Who was heard in the same tick is told apart only when one never said anything. */
+static enum tunnel_side silent_side(const struct tunnel_report *r)
+{
+    const uint64_t *idle = r->idle_ms;
+    bool client = idle[TUNNEL_CLIENT] == idle[TUNNEL_BACKEND] ? !r->bytes[TUNNEL_CLIENT]
+                                                              : idle[TUNNEL_CLIENT] > idle[TUNNEL_BACKEND];
+
+    return client ? TUNNEL_CLIENT : TUNNEL_BACKEND;
+}
+
 static void fill_report(const struct tunnel *t, struct tunnel_report *r)
 {
     uint64_t now = loop_now(t->all->loop);
@@ -86,7 +96,7 @@ static void fill_report(const struct tunnel *t, struct tunnel_report *r)
         r->idle_ms[i] = ms_since(now, t->end[i].heard);
     }
     if (r->why == TUNNEL_IDLE)
-        r->who = r->idle_ms[TUNNEL_CLIENT] >= r->idle_ms[TUNNEL_BACKEND] ? TUNNEL_CLIENT : TUNNEL_BACKEND;
+        r->who = silent_side(r);
 }
 
 void tunnel_end_now(struct tunnel *t, enum tunnel_end why, enum tunnel_side who, int os_error)

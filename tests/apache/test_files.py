@@ -457,6 +457,8 @@ LISTED = [
     ("listed: disabled", DOCS + "DirectoryIndex disabled\n", get("/sub/")),
     ("listed: no slash added", DOCS + "DirectorySlash Off\n", get("/bare")),
     ("listed: index there", DOCS, get("/sub/")),
+    ("listed: a handler of nothing", DOCS + "SetHandler \"%{env:NOTSET}\"\n", get("/bare/")),
+    ("listed: a handler of another name", DOCS + "SetHandler \"%{env:NOTSET}foo\"\n", get("/bare/")),
 ]
 
 

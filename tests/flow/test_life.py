@@ -420,7 +420,7 @@ def test_the_soft_limit_is_raised_to_the_hard_one_and_said():
 def test_one_process_with_a_thread_for_each_core_and_threadsperchild_lowers_it():
     def workers(config):
         with Weir(config) as weir:
-            return int(re.search(r"\((\d+) workers", weir.wait_for_log("AH00489")).group(1))
+            return int(re.search(r"\((\d+) workers?,", weir.wait_for_log("AH00489")).group(1))
     cores = len(os.sched_getaffinity(0))
     assert workers("") in (cores, os.cpu_count())
     assert workers("ThreadsPerChild 1") == 1

@@ -198,7 +198,7 @@ def test_plain_http_on_the_tls_port(ca):
             assert b"You're speaking plain HTTP to an SSL-enabled server port. Instead use the HTTPS scheme" in refused.body
             assert wire.ends()
         assert backend.connections == 0
-        weir.wait_for_log("AH01996: SSL handshake failed: HTTP spoken on HTTPS port; trying to send HTML error page")
+        weir.wait_for_log(r"\[ssl:info\] .*AH01996: SSL handshake failed: HTTP spoken on HTTPS port; trying to send HTML error page")
         weir.wait_for_access(" 400 ")
         assert ask(weir, pki.client_context(ca)).status == 200
 

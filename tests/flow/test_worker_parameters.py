@@ -124,11 +124,44 @@ def test_retry_is_nothing_to_a_worker_of_its_own():
 def test_a_scheme_that_weir_does_not_speak_is_warned_of_before_it_is_asked_for():
     with Weir("ProxyPass /php/ fcgi://127.0.0.1:9000/\nProxyPass / ws://127.0.0.1:9/", start=False) as weir:
         said = weir.run("-t").stderr
-        assert "Weir does not speak fcgi: requests to fcgi://127.0.0.1:9000/ are answered 500" in said
+        assert re.search(r"Weir does not speak fcgi: requests to fcgi://127.0.0.1:9000/ are answered 500 .*500 を返します \(.*:\d+\)\n", said)
         assert said.count("does not speak") == 1 and "Syntax OK" in said
+
+
+LOADED = "LoadModule mpm_event_module x\nLoadModule authz_core_module x\nLoadModule proxy_module x\n"
+
+
+@pytest.mark.parametrize("loads,line,missing", [
+    ("", "ProxyPass /a ws://127.0.0.1:9/", "ws://127.0.0.1:9/ proxy_wstunnel"),
+    ("", "ProxyPass /a http://127.0.0.1:9/", "http://127.0.0.1:9/ proxy_http"),
+    ("proxy_wstunnel", "ProxyPass /a http://127.0.0.1:9/", "http://127.0.0.1:9/ proxy_http"),
+    ("proxy_wstunnel", "ProxyPass /a ws://127.0.0.1:9/", None),
+    ("proxy_http", "ProxyPass /a ws://127.0.0.1:9/", None), # as since httpd 2.4.47
+    ("proxy_http", "ProxyPassMatch ^/a(.*) wss://127.0.0.1:9$1", "wss://127.0.0.1:9$1 ssl"),
+    ("proxy_http ssl", "ProxyPass /a wss://127.0.0.1:9/", None),
+    ("proxy_http", "ProxyPass /a balancer://b/", "balancer://b proxy_balancer"),
+    ("slotmem_shm proxy_balancer lbmethod_byrequests", "ProxyPass /a balancer://b/\n<Proxy balancer://b>\nBalancerMember ws://127.0.0.1:9\n</Proxy>",
+     "ws://127.0.0.1:9 proxy_wstunnel"),
+])
+def test_what_no_loaded_module_speaks_is_warned_of_before_it_is_asked_for(loads, line, missing):
+    loads = LOADED + "".join("LoadModule %s_module x\n" % name for name in loads.split())
+    with Weir(loads + "<VirtualHost *:{port}>\n</VirtualHost>\n" + line, start=False) as weir:
+        said = weir.run("-t").stderr
+        assert "Syntax OK" in said
+        told = re.findall(r"requests to (\S+) are answered 500: no loaded module speaks (\w+) \(LoadModule (\w+)_module, a2enmod \3\) / "
+                          r"\1 への要求には 500 を返します: \2 を扱うモジュールがロードされていません \(LoadModule \3_module, a2enmod \3\) \(.*:\d+\)", said)
+        assert ["%s %s" % (url, module) for url, _, module in told] == [missing] * (missing is not None)
+
+
+def test_it_is_so():
+    with Weir(LOADED + "ProxyPass / ws://127.0.0.1:9/") as weir:
+        assert weir.get().status == 500
+        weir.wait_for_log("no loaded module speaks ws")
+        weir.wait_for_log("AH01144")
 
 
 def test_a_port_that_is_none_is_warned_of_before_it_is_asked_for():
     with Weir("ProxyPass / ws://localhost:99999/", start=False) as weir:
         said = weir.run("-t").stderr
         assert "ws://localhost:99999/: ports end at 65535: requests to it are answered 400" in said and "Syntax OK" in said
+        assert re.search(r"400 を返します \(.*:\d+\)\n", said)
