@@ -70,6 +70,17 @@ static const struct other_module *find_other(const struct conf_reading *out, con
     return NULL;
 }
 
+/* Debian's way to take the line out, where it is in a file of mods-enabled. */
+static const char *how_to_disable(struct reader *r)
+{
+    const char *file = r->at.file ? strstr(r->at.file, "/mods-enabled/") : NULL;
+    const char *name = file ? file + strlen("/mods-enabled/") : "";
+    size_t n = strcspn(name, "/");
+    if (n <= 5 || strcmp(name + n - 5, ".load") != 0)
+        return "";
+    return arena_printf(r->arena, " (a2dismod %.*s)", (int)(n - 5), name);
+}
+
 /* What a module did may have been to protect, and what it ran may lie there as a file: nobody knows. */
 static bool refuse_module(struct reader *r, const char *name, const struct other_module *other)
 {
@@ -79,10 +90,11 @@ static bool refuse_module(struct reader *r, const char *name, const struct other
                 "if nothing needs it / 保護のためのもの、または実行すべきファイルがそのまま表示されてしまうもの"
                 "かもしれません。不要ならこの行を外してください";
     int english = (int)(strstr(why, " / ") - why);
+    const char *how = how_to_disable(r);
     return reader_fault(r,
-                        "LoadModule %s: refused: Weir does not contain this module: %.*s / LoadModule %s: "
-                        "受け付けません: Weir はこのモジュールを含みません: %s",
-                        name, english, why, name, why + english + 3);
+                        "LoadModule %s: refused: Weir does not contain this module: %.*s%s / LoadModule %s: "
+                        "受け付けません: Weir はこのモジュールを含みません: %s%s",
+                        name, english, why, how, name, why + english + 3, how);
 }
 
 static void note_other(struct reader *r, const struct other_module *other)

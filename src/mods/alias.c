@@ -58,7 +58,7 @@ static const char *add_script_alias(struct conf_cmd *cmd, char **argv, bool matc
     if (fault)
         return fault;
     ((struct alias *)site->aliases.items[site->aliases.n - 1])->script = true;
-    core_note_program(cmd, argv[0]);
+    core_note_scripts(cmd, argv[0]);
     return NULL;
 }
 

@@ -72,10 +72,17 @@ bool core_find_word(const struct core_word *words, unsigned n, const char *text,
 /* As SetHandler has it: in small letters, but for a socket's path. */
 const char *core_handler_name(struct arena *a, struct span text);
 bool core_is_handler(const char *name); /* one that SetHandler and AddHandler may name */
-bool core_is_program(const char *name); /* one that runs or reads what it is for: taken, and answered with 500 */
-void core_note_program(struct conf_cmd *cmd, const char *what);
-bool core_is_status(int status);    /* one that httpd has a line for */
-bool core_is_url(const char *text); /* ap_is_url */
-int core_number(const char *text);  /* bounded to an int */
+/* A handler that runs or reads files, or makes a page, as Weir does not: taken, and answered with 500. */
+struct core_outside {
+    enum log_level level; /* of what is said of a line that names it */
+    bool page;            /* it needs no file */
+    const char *english, *japanese;
+};
+const struct core_outside *core_find_outside(const char *handler); /* NULL: none of them */
+bool core_note_handler(struct conf_cmd *cmd, const char *name);    /* is it one of them? Said then */
+void core_note_scripts(struct conf_cmd *cmd, const char *path);    /* what lies there would be run */
+bool core_is_status(int status);                                   /* one that httpd has a line for */
+bool core_is_url(const char *text);                                /* ap_is_url */
+int core_number(const char *text);                                 /* bounded to an int */
 
 #endif

@@ -94,37 +94,64 @@ bool core_is_handler(const char *name)
            leads_to(name, schemes, COUNT_OF(schemes));
 }
 
-/* mod_negotiation's lists of variants; Debian's files name them whether there are any or not. */
-static bool is_map(const char *name)
-{
-    return strcasecmp(name, "type-map") == 0 || strcasecmp(name, "application/x-type-map") == 0;
-}
+static const struct core_outside scripts = { LEVEL_WARN, false, "Weir runs no scripts",
+                                             "Weir はスクリプトを実行しません" };
+static const struct core_outside variants = { LEVEL_NOTICE, false, "Weir negotiates no contents",
+                                              "Weir はコンテントネゴシエーションをしません" };
+static const struct core_outside info = { LEVEL_WARN, true, "mod_info is not part of Weir",
+                                          "Weir に mod_info は含まれていません" };
+static const struct core_outside ldap = { LEVEL_WARN, true, "mod_ldap is not part of Weir",
+                                          "Weir に mod_ldap は含まれていません" };
 
-/* Those of mod_cgi, mod_fcgid, mod_php, mod_wsgi, mod_perl, mod_negotiation, and of mod_proxy for what speaks no HTTP.
- */
-bool core_is_program(const char *name)
+/* Those of mod_cgi, mod_fcgid, mod_php, mod_wsgi, mod_perl, and of mod_proxy for what speaks no HTTP. Debian's files
+ * name mod_negotiation's lists of variants whether there are any or not, and the pages of mod_info and mod_ldap. */
+const struct core_outside *core_find_outside(const char *name)
 {
-    static const char *const beginnings[] = { CGI_HANDLER, "fcgid-script", "fastcgi-script", "application/x-httpd-",
-                                              "php",       "wsgi-script",  "mod_wsgi",       "perl-script" };
+    static const struct {
+        const char *text;
+        bool whole; /* else a beginning */
+        const struct core_outside *is;
+    } all[] = { { "type-map", true, &variants },
+                { "application/x-type-map", true, &variants },
+                { "server-info", true, &info },
+                { "ldap-status", true, &ldap },
+                { CGI_HANDLER, false, &scripts },
+                { "fcgid-script", false, &scripts },
+                { "fastcgi-script", false, &scripts },
+                { "application/x-httpd-", false, &scripts },
+                { "php", false, &scripts },
+                { "wsgi-script", false, &scripts },
+                { "mod_wsgi", false, &scripts },
+                { "perl-script", false, &scripts } };
     static const char *const schemes[] = { "fcgi:", "scgi:", "uwsgi:" };
 
-    if (is_map(name))
-        return true;
-    for (unsigned i = 0; i < COUNT_OF(beginnings); i++)
-        if (strncasecmp(name, beginnings[i], strlen(beginnings[i])) == 0)
-            return true;
-    return leads_to(name, schemes, COUNT_OF(schemes));
+    for (unsigned i = 0; i < COUNT_OF(all); i++)
+        if (all[i].whole ? strcasecmp(name, all[i].text) == 0
+                         : strncasecmp(name, all[i].text, strlen(all[i].text)) == 0)
+            return all[i].is;
+    return leads_to(name, schemes, COUNT_OF(schemes)) ? &scripts : NULL;
 }
 
 /* So that the rest of a file can be used whose programs somebody else runs. */
-void core_note_program(struct conf_cmd *cmd, const char *what)
+static void note_outside(struct conf_cmd *cmd, const char *what, const struct core_outside *o)
 {
-    bool map = is_map(what);
+    conf_note(cmd, o->level, LOG_CORE, 0, "%s %s: %s are answered with 500: %s / %s %s: %sには 500 を返します: %s",
+              cmd->row->name, what, o->page ? "requests for it" : "files of it", o->english, cmd->row->name, what,
+              o->page ? "この要求" : "該当するファイル", o->japanese);
+}
 
-    conf_note(cmd, map ? LEVEL_NOTICE : LEVEL_WARN, LOG_CORE, 0,
-              "%s %s: files of it are answered with 500: %s / %s %s: 該当するファイルには 500 を返します: %s",
-              cmd->row->name, what, map ? "Weir negotiates no contents" : "Weir runs no scripts", cmd->row->name, what,
-              map ? "Weir はコンテントネゴシエーションをしません" : "Weir はスクリプトを実行しません");
+bool core_note_handler(struct conf_cmd *cmd, const char *name)
+{
+    const struct core_outside *o = core_find_outside(name);
+
+    if (o)
+        note_outside(cmd, name, o);
+    return o != NULL;
+}
+
+void core_note_scripts(struct conf_cmd *cmd, const char *path)
+{
+    note_outside(cmd, path, &scripts);
 }
 
 const char *core_set_handler(struct conf_cmd *cmd, void *settings, int argc, char **argv)
@@ -137,11 +164,9 @@ const char *core_set_handler(struct conf_cmd *cmd, void *settings, int argc, cha
     handler->text = vars_compile(cmd, argv[0], EXPR_STRING, &fault);
     if (!handler->text)
         return conf_fault(cmd, "Can't parse expression : %s", fault);
-    if (core_is_program(argv[0]))
-        core_note_program(cmd, argv[0]);
     if (!strpbrk(argv[0], "%$\\"))
         handler->name = core_handler_name(cmd->arena, span_of(argv[0]));
-    if (handler->name && !core_is_handler(handler->name) && !core_is_program(handler->name))
+    if (!core_note_handler(cmd, argv[0]) && handler->name && !core_is_handler(handler->name))
         return names_refuse(cmd);
     place->handler = handler;
     return NULL;
@@ -152,8 +177,7 @@ const char *core_set_force_type(struct conf_cmd *cmd, void *settings, int argc, 
     struct core_place *place = settings;
 
     (void)argc;
-    if (core_is_program(argv[0]))
-        core_note_program(cmd, argv[0]);
+    core_note_handler(cmd, argv[0]);
     place->force_type = arena_strdup(cmd->arena, argv[0]);
     return NULL;
 }

@@ -90,7 +90,7 @@ const struct directive core_directives[] = {
     { "ErrorDocument", OR_FILEINFO, ARGS_2, core_set_error_document,
       PLACE_SLOT(SLOT_LIST, struct core_place, error_documents), "Change responses for HTTP errors" },
     { "SetHandler", OR_FILEINFO, ARGS_1, core_set_handler, PLACE(handler),
-      "a handler name that overrides any other configured handler", CONF_WORKS, WHY_ROUTES },
+      "a handler name that overrides any other configured handler", CONF_WORKS, WHY_HANDLER },
     { "SetOutputFilter", OR_FILEINFO, ARGS_1, filter_set_output, PLACE(output_filters),
       "filter (or ; delimited list of filters) to be run on the request content" },
     { "LimitRequestBody", OR_ALL, ARGS_1, core_set_limit_body, PLACE(limit_body),

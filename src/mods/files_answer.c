@@ -19,17 +19,28 @@ static bool is_get(const struct request *r)
     return span_eq(r->head.method, SPAN("GET")) || r->header_only;
 }
 
+/* It would have to be read or run, not sent. outside: why it is not; NULL what no loaded protocol takes. */
+static int refuse_handler(struct request *r, const char *handler, const struct core_outside *outside)
+{
+    const char *why =
+        outside ? arena_concat(r->arena, " (", outside->english, " / ", outside->japanese, ")", NULL) : "";
+
+    REQUEST_LOG(r, LOG_CORE, LEVEL_WARN, 523, "handler \"%s\" not found for: %s%s", handler, r->filename, why);
+    return 500;
+}
+
 /* POST to a file gives the file, as in httpd; what has no handler is its type's (config.c, ap_invoke_handler). */
 static int check_request(struct request *r)
 {
-    static const char no_programs[] = " (Weir runs no scripts and negotiates no contents / "
-                                      "Weir はスクリプトの実行もコンテントネゴシエーションもしません)";
     const char *handler = r->handler ? r->handler : r->content_type;
+    const struct core_outside *outside = handler ? core_find_outside(handler) : NULL;
     bool get = is_get(r);
     bool accepts = core_place_of(r->place)->accept_path_info == PATH_INFO_ON;
 
     if (!get && !span_eq(r->head.method, SPAN("POST")))
         return 405;
+    if (outside && outside->page)
+        return refuse_handler(r, handler, outside);
     if (r->file.kind == RESOURCE_DIRECTORY)
         return dir_answer(r, get);
     if (r->file.kind == RESOURCE_NONE) {
@@ -40,12 +51,8 @@ static int check_request(struct request *r)
         REQUEST_LOG(r, LOG_CORE, LEVEL_INFO, 130, "File does not exist: %s", whole_name(r));
         return 404;
     }
-    if (handler && (core_is_program(handler) || strncmp(handler, "proxy:", 6) == 0)) {
-        /* it would have to be read or run, not sent */
-        REQUEST_LOG(r, LOG_CORE, LEVEL_WARN, 523, "handler \"%s\" not found for: %s%s", handler, r->filename,
-                    core_is_program(handler) ? no_programs : "");
-        return 500;
-    }
+    if (outside || (handler && strncmp(handler, "proxy:", 6) == 0))
+        return refuse_handler(r, handler, outside);
     return 0;
 }
 

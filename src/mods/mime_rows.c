@@ -84,8 +84,7 @@ REMOVES(remove_filters, MIME_FILTERS)
 static const char *add_type(struct conf_cmd *cmd, void *settings, int argc, char **argv)
 {
     (void)settings, (void)argc;
-    if (core_is_program(argv[0]))
-        core_note_program(cmd, argv[0]);
+    core_note_handler(cmd, argv[0]);
     return add(cmd, MIME_TYPE, argv[0], argv[1]);
 }
 
@@ -104,12 +103,8 @@ static const char *add_filters(struct conf_cmd *cmd, void *settings, int argc, c
 /* One that would run files, or choose among them, answers with an error, for they are not to be sent as they are. */
 static const char *add_handler(struct conf_cmd *cmd, void *settings, int argc, char **argv)
 {
-    const char *name = lower(cmd->arena, argv[0]);
-
     (void)settings, (void)argc;
-    if (core_is_program(name))
-        core_note_program(cmd, argv[0]);
-    else if (!core_is_handler(name))
+    if (!core_note_handler(cmd, argv[0]) && !core_is_handler(lower(cmd->arena, argv[0])))
         return names_refuse(cmd);
     return add(cmd, MIME_HANDLER, argv[0], argv[1]);
 }
@@ -184,7 +179,7 @@ static const struct directive rows[] = {
     { "AddEncoding", OR_FILEINFO, ARGS_ITERATE2, add_encoding, NO_SLOT,
       "an encoding (e.g., gzip), followed by one or more file extensions" },
     { "AddHandler", OR_FILEINFO, ARGS_ITERATE2, add_handler, NO_SLOT,
-      "a handler name followed by one or more file extensions", CONF_WORKS, WHY_ROUTES },
+      "a handler name followed by one or more file extensions", CONF_WORKS, WHY_HANDLER },
     REFUSED("AddInputFilter", OR_FILEINFO, WHY_NO_INPUT),
     { "AddLanguage", OR_FILEINFO, ARGS_ITERATE2, add_language, NO_SLOT,
       "a language (e.g., fr), followed by one or more file extensions" },

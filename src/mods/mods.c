@@ -126,9 +126,13 @@ const struct module *const all_modules[] = {
     }
 #define PHP(ident)                                                                                                     \
     {                                                                                                                  \
-#ident "_module", "mod_" #ident ".c",                                                                          \
-            "files of PHP would be shown as text / PHP のファイルがそのまま表示されてしまいます", true                 \
+#ident "_module", "mod_" #ident ".c", php, true                                                                \
     }
+
+static const char php[] =
+    "files of PHP would be shown as text; leave PHP to an httpd on another port, and send its paths there with "
+    "ProxyPass / PHP のファイルがそのまま表示されてしまいます。PHP は別のポートの httpd に任せ、ProxyPass "
+    "で転送してください";
 
 const struct other_module other_modules[] = {
     OTHER(actions),

@@ -19,6 +19,21 @@ const char *names_set_gone(struct conf_cmd *cmd, void *settings, int argc, char 
     return cmd->row->help;
 }
 
+const char *names_set_user_dir(struct conf_cmd *cmd, void *settings, int argc, char **argv)
+{
+    const char *rest = argv[0], *word = conf_word(cmd->arena, &rest);
+
+    (void)settings, (void)argc;
+    if (!word || !*word)
+        return "UserDir requires an argument.";
+    if (strcasecmp(word, "disabled") != 0)
+        conf_note(cmd, LEVEL_WARN, LOG_CORE, 0,
+                  "UserDir %s: nothing is served from home directories, /~user/ is a path like any other / UserDir %s: "
+                  "ホームディレクトリーからは配信しません。/~user/ は普通のパスとして扱います",
+                  argv[0], argv[0]);
+    return NULL;
+}
+
 const char *names_set_off_only(struct conf_cmd *cmd, void *settings, int argc, char **argv)
 {
     (void)settings, (void)argc;

@@ -29,17 +29,16 @@
 /* Rows that act: Apache's own fault for what went away, and switches of which only Off is what happens anyway. */
 #define GONE(name, text)                                                                                               \
     {                                                                                                                  \
-        name, OR_ALL, ARGS_RAW, names_set_gone, { 0 }, text, CONF_WORKS, NULL                                        \
+        name, OR_ALL, ARGS_RAW, names_set_gone, { 0 }, text, CONF_WORKS, NULL                                          \
     }
 #define OFF_ONLY(name, where, args, help, why)                                                                         \
     {                                                                                                                  \
         name, where, args, names_set_off_only, { 0 }, help, CONF_WORKS, why                                            \
     }
 
-/* Why a line is refused: to take it and do nothing would leave a door open or send requests elsewhere. */
-#define WHY_GUARDS "it protects, and this version does not act on it / 保護の指定ですが、この版ではまだ機能しません"
-#define WHY_ROUTES                                                                                                     \
-    "it sends requests elsewhere, and this version does not act on it / この版ではまだ振り分けに使えません"
+/* Why a line is refused: to take it and do nothing would leave a door open, or answer otherwise in silence. */
+#define WHY_GUARDS   "it protects, and this version does not act on it / 保護の指定ですが、この版ではまだ機能しません"
+#define WHY_HANDLER  "Weir has no such handler / Weir にはこのハンドラーがありません"
 #define WHY_NO_INPUT "Weir has no input filters / Weir に入力フィルターはありません"
 #define WHY_TRAILERS "trailers are no part of the head / トレーラーはヘッダーに混ぜません"
 #define WHY_CODE     "it loads code made for httpd / httpd 用のコードは読み込めません"
@@ -67,6 +66,7 @@
 const char *names_refuse(struct conf_cmd *cmd); /* the fault, for the row's `why` */
 conf_set_fn names_set_gone;                     /* the row's help is Apache's own fault: the directive went away */
 conf_set_fn names_set_off_only; /* Off is what happens anyway; anything else is refused for the row's `why` */
+conf_set_fn names_set_user_dir; /* UserDir: what it would do is not done, and "disabled" is what happens anyway */
 
 extern const struct directive http2_directives[];
 extern const struct directive autoindex_directives[], negotiation_directives[];

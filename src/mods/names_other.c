@@ -3,12 +3,13 @@
 #include "names.h"
 
 #define OUTSIDE(module) "mod_" #module " is not part of Weir / Weir に mod_" #module " は含まれていません"
-#define OTHER_ROW(name, args, help, class, module)                                                                     \
+#define OTHER_SET(name, where, args, set, help, class, module)                                                         \
     {                                                                                                                  \
-        name, IN_ANY | IN_LIMIT, args, NULL, { 0 }, help, class, OUTSIDE(module), #module "_module"                    \
+        name, where, args, set, { 0 }, help, class, OUTSIDE(module), #module "_module"                                 \
     }
-#define OTHER(name, module)         OTHER_ROW(name, ARGS_RAW, NULL, CONF_REFUSED, module)
-#define OTHER_SECTION(name, module) OTHER_ROW(name, ARGS_SECTION, NULL, CONF_REFUSED, module)
+#define OTHER_ROW(name, args, help, class, module) OTHER_SET(name, IN_ANY | IN_LIMIT, args, NULL, help, class, module)
+#define OTHER(name, module)                        OTHER_ROW(name, ARGS_RAW, NULL, CONF_REFUSED, module)
+#define OTHER_SECTION(name, module)                OTHER_ROW(name, ARGS_SECTION, NULL, CONF_REFUSED, module)
 /* Of Debian's files for its modules: they tune what other lines switch on, and those are refused or answered with 500.
  */
 #define TUNES(name, help, module) OTHER_ROW(name, ARGS_RAW, help, CONF_NO_EFFECT, module)
@@ -119,7 +120,8 @@ const struct directive other_directives[] = {
     OTHER("CharsetDefault", charset_lite),
     OTHER("CharsetOptions", charset_lite),
     OTHER("CharsetSourceEnc", charset_lite),
-    OTHER("DAV", dav),
+    OTHER_SET("DAV", IN_PLACES, ARGS_1, names_set_off_only, "specify the DAV provider for a directory or location",
+              CONF_WORKS, dav),
     OTHER("DAVBasePath", dav),
     OTHER("DAVDepthInfinity", dav),
     OTHER("DAVLockDiscovery", dav),
@@ -269,7 +271,8 @@ const struct directive other_directives[] = {
     OTHER("MDStoreDir", md),
     OTHER("MDStoreLocks", md),
     OTHER("MDWarnWindow", md),
-    OTHER("MimeMagicFile", mime_magic),
+    OTHER_SET("MimeMagicFile", IN_SITES, ARGS_1, NULL, "Path to MIME Magic file (in file(1) format)", CONF_NO_EFFECT,
+              mime_magic),
     OTHER("NWSSLTrustedCerts", nw_ssl),
     OTHER("NWSSLUpgradeable", nw_ssl),
     OTHER("SecureListen", nw_ssl),
@@ -340,7 +343,8 @@ const struct directive other_directives[] = {
     OTHER("CheckCaseOnly", speling),
     OTHER("CheckSpelling", speling),
     OTHER("SuexecUserGroup", suexec),
-    OTHER("UserDir", userdir),
+    OTHER_SET("UserDir", IN_SITES, ARGS_RAW, names_set_user_dir, "a directory of users' homes, or disabled, or enabled",
+              CONF_NO_EFFECT, userdir),
     OTHER("CookieDomain", usertrack),
     OTHER("CookieExpires", usertrack),
     OTHER("CookieHttpOnly", usertrack),

@@ -275,5 +275,11 @@ const char *proxy_worker_set(struct conf_cmd *cmd, struct proxy_worker *w, const
             return others[i].set(w, value);
     if (strcasecmp(key, "upgrade") == 0)
         return set_upgrade(cmd, w, value);
+    if (strncasecmp(key, "hc", 2) == 0)
+        return conf_fault(
+            cmd,
+            "unknown Worker parameter: %s: Weir sends backends no requests of its own, mod_proxy_hcheck is "
+            "not part of it / %s: Weir に mod_proxy_hcheck は含まれていません",
+            key, key);
     return "unknown Worker parameter";
 }

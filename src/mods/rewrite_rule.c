@@ -1,6 +1,7 @@
 /* RewriteCond and RewriteRule as they are written (mod_rewrite.c: parseargline, cmd_parseflagfield, cmd_rewritecond,
  * cmd_rewriterule and their flags). httpd takes these lines apart itself, so that backslashes stay in patterns. */
 #include "core.h"
+#include "names.h"
 #include "rewrite.h"
 
 #include <ctype.h>
@@ -193,11 +194,8 @@ static const char *set_kind(struct conf_cmd *cmd, const struct rewrite_text **to
 
     if (fault || !*value)
         return fault;
-    if (core_is_program(value))
-        core_note_program(cmd, value);
-    else if (handler && !core_is_handler(value) && !strpbrk(value, "%$\\"))
-        return conf_fault(cmd, "flag H=%s: refused: Weir has no such handler / Weir にはこのハンドラーがありません",
-                          value);
+    if (!core_note_handler(cmd, value) && handler && !core_is_handler(value) && !strpbrk(value, "%$\\"))
+        return conf_fault(cmd, "flag H=%s: refused: " WHY_HANDLER, value);
     return NULL;
 }
 

@@ -23,8 +23,8 @@ SNIPPETS = [
     # members
     *(within("BalancerMember" + m) for m in (
         "", " http://h/", " http://h/ x", " http://h/ # comment", " unix:/x|nothing", " unix:/x|http:", " unix:/x|ws://h/y", " foo",
-        " http://h:8x/", " http:///", " balancer://x", " fcgi://h/", " wss://h/chat route=1", " http://h/ a=b", " http://h/ hcmethod=GET",
-        " http://h/ hctemplate=x", " http://h/ sticky=on", " http://h/ retry=-1", " http://h/ status=Q", " http://h/ status=+D-I",
+        " http://h:8x/", " http:///", " balancer://x", " fcgi://h/", " wss://h/chat route=1", " http://h/ a=b",
+        " http://h/ sticky=on", " http://h/ retry=-1", " http://h/ status=Q", " http://h/ status=+D-I",
         " http://h/ loadfactor=101", " http://h/ loadfactor=0.5", " http://h/ loadfactor=2.5", " http://h/ lbset=100", " http://h/ lbset=-1",
         " http://h/ route=" + "r" * 64, " http://h/ redirect=" + "r" * 64, " http://h/ redirect=b Route=a", " http://h/ timeout=0",
         " http://h/ smax=0 ttl=60 retry=60 loadfactor=50 keepalive=On", " http://h/ stickysession=x",
@@ -70,6 +70,15 @@ def test_same_verdict_without_the_modules(snippet):
     apache_code, apache = check(APACHE, snippet)
     weir_code, weir = check(second_server(), snippet)
     assert (weir_code, fault(weir)) == (apache_code, fault(apache))
+
+
+@pytest.mark.parametrize("snippet", ["ProxyPass / http://h/ hcmethod=GET", within("BalancerMember http://h/ hctemplate=x"),
+                                     within("BalancerMember http://h/ HCuri=/ping")])
+def test_health_checks_are_refused_as_by_an_apache_without_them(snippet):
+    apache_code, apache = check(APACHE, snippet, MODULES)
+    weir_code, weir = check(second_server(), snippet, MODULES)
+    assert weir_code == apache_code == 1
+    assert fault(weir).startswith(fault(apache)) and (is_apache(second_server()) or "mod_proxy_hcheck" in fault(weir))
 
 
 @pytest.mark.parametrize("snippet", REFUSED)

@@ -44,7 +44,7 @@ SNIPPETS = [
         "iobuffersize=0", "receivebuffersize=1", "responsefieldsize=-1", "responsefieldsize=1", "loadfactor=0", "loadfactor=100.5",
         "lbset=100", "route=" + "r" * 64, "redirect=" + "r" * 64, "flusher=" + "f" * 16, "secret=" + "s" * 64,
         "upgrade=0123456789abcdef", "upgrade=0123456789abcde", "upgrade=ANY", "status=D", "status=Q", "status=+", "status=+I-H",
-        "addressttl=-1", "addressttl=5", "addressttl=1500ms", "addressttl=x", "hcmethod=GET", "stickysession=x", "colour=red", "=x",
+        "addressttl=-1", "addressttl=5", "addressttl=1500ms", "addressttl=x", "stickysession=x", "colour=red", "=x",
         "timeout=0 timeout=5")),
     # the others
     "ProxyPassReverse", "ProxyPassReverse /x", "ProxyPassReverse /x http://h/", "ProxyPassReverse /x http://h/ interpolate",

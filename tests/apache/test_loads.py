@@ -114,6 +114,16 @@ LINES = {  # both take them, or neither
     "its line inside a condition that does not hold": ("<IfModule mod_userdir.c>\nUserDir x\n</IfModule>", True),
     "one word": ("LoadModule sed_module", False),
     "in a virtual host": ("<VirtualHost *>\n%s</VirtualHost>\n<IfModule !mod_sed.c>\nNonsense\n</IfModule>" % load("sed"), True),
+    "home directories": (load("userdir") + "UserDir public_html /srv/* http://h/\nUserDir disabled root\nUserDir enabled bob", True),
+    "home directories of nothing": (load("userdir") + "UserDir", False),
+    "home directories in a section": (load("userdir") + "<Directory />\nUserDir x\n</Directory>", False),
+    "dav off": (load("dav") + "<Directory />\nDav off\n</Directory>\n<If true>\nDAV Off\n</If>\n<Files x>\nDav off\n</Files>", True),
+    "dav off outside": (load("dav") + "Dav off", False),
+    "dav twice": (load("dav") + "<Location />\nDav off off\n</Location>", False),
+    "magic": (load("mime_magic") + "MimeMagicFile /etc/hostname", True),
+    "magic of two": (load("mime_magic") + "MimeMagicFile a b", False),
+    "magic in a section": (load("mime_magic") + "<Location />\nMimeMagicFile a\n</Location>", False),
+    "pages": (load("info") + load("ldap") + "<Location /i>\nSetHandler server-info\n</Location>\n<Location /l>\nSetHandler ldap-status\n</Location>", True),
     "a section of nobody": ("<IfSection LuaHookLog>\nNonsense\n</IfSection>", True),
 }
 
@@ -128,8 +138,8 @@ def test_a_line_about_them_has_the_same_verdict(name):
 
 # Weir lacks what it does: taken by apache2, refused here by name where the line is read.
 REFUSED = {
-    "userdir": "UserDir public_html", "cgid": "ScriptLog /tmp/x", "include": "SSIEndTag x", "speling": "CheckSpelling On",
-    "proxy_html": "ProxyHTMLEnable On", "info": "<Location /i>\nSetHandler server-info\n</Location>",
+    "cgid": "ScriptLog /tmp/x", "include": "SSIEndTag x", "speling": "CheckSpelling On",
+    "proxy_html": "ProxyHTMLEnable On", "lua": "<Location /l>\nSetHandler lua-script\n</Location>",
     "authz_owner": "<Directory /x>\nRequire file-owner\n</Directory>", "vhost_alias": "VirtualDocumentRoot /srv/%0",
     "usertrack": "CookieTracking On", "ratelimit": "<If 'true'>\nSetInputFilter RATE_LIMIT\n</If>", "log_forensic": "ForensicLog /dev/null",
     "proxy_express": "ProxyExpressEnable On", "dumpio": "DumpIOInput On", "md": "MDomain a.example", "session": "Session On",

@@ -1,6 +1,7 @@
 """SetHandler server-status: httpd's keys for monitors, a page for people, and what is open right now."""
 import re
 
+import pytest
 from harness import TEXT, Backend, Weir, frame, request, serve_hello, until
 
 CONF = """
@@ -106,6 +107,15 @@ def test_access_rules_stand_before_it():
         assert weir.get("/server-status").status == 403
 
 
-def test_server_info_is_refused():
-    weir = Weir("<Location /i>\nSetHandler server-info\n</Location>", start=False)
-    assert re.search("SetHandler server-info: refused", weir.run("-t").stderr)
+@pytest.mark.parametrize("handler,module", [("server-info", "info"), ("ldap-status", "ldap")])
+def test_a_page_of_a_module_that_is_not_here_is_500_whatever_lies_there(handler, module):
+    with Weir("<Location /i>\nSetHandler %s\n</Location>" % handler) as weir:
+        weir.wait_for_log("core:warn.* SetHandler %s: requests for it are answered with 500: mod_%s is not part of Weir / " % (handler, module))
+        assert weir.get("/i").status == 500
+        weir.wait_for_log("AH00523: handler \"%s\" not found for: .*/i \\(mod_%s is not part of Weir / " % (handler, module))
+        assert weir.get("/j").status == 404
+
+
+def test_a_handler_of_nobody_is_refused_for_that():
+    weir = Weir("<Location /i>\nSetHandler foo-handler\n</Location>", start=False)
+    assert "SetHandler foo-handler: refused: Weir has no such handler / " in weir.run("-t").stderr

@@ -368,7 +368,7 @@ static void what_protects_is_never_taken_in_silence(void **state)
                                          "SSLOCSPEnable on",
                                          "SSLSRPVerifierFile /x",
                                          "<Location /x>\nSSLCipherSuite HIGH\n</Location>",
-                                         "SetHandler server-info",
+                                         "SetHandler foo-handler",
                                          "<Location /x>\nAuthFormProvider file\n</Location>",
                                          "SetHandler proxy:ajp://127.0.0.1",
                                          "LDAPTrustedMode SSL" };
@@ -380,6 +380,8 @@ static void what_protects_is_never_taken_in_silence(void **state)
     }
     assert_non_null(strstr(bench_fault.text, "mod_ldap"));
     bench_must_load("SSLEngine off\nAddDefaultCharset off\nSetHandler None");
+    assert_null(bench_load("<Location /x>\nDav filesystem\n</Location>"));
+    assert_non_null(strstr(bench_fault.text, "DAV filesystem: refused: mod_dav is not part of Weir"));
     bench_must_load("SetHandler proxy:http://127.0.0.1\nSetHandler %{env:X}server-info\nSetHandler Proxy:Balancer://b");
 }
 
@@ -394,10 +396,18 @@ static bool has_notice(const struct snapshot *s, const char *part)
 static void what_does_nothing_is_said(void **state)
 {
     (void)state;
-    struct snapshot *s = bench_must_load("StartServers 5\nNameVirtualHost *:80\nProtocols h2 http/1.1\n"
+    struct snapshot *s = bench_must_load("UserDir public_html\nUserDir disabled root\nMimeMagicFile /no/such\n"
+                                         "<Location /i>\nSetHandler Server-Info\nDav Off\n</Location>\n"
+                                         "StartServers 5\nNameVirtualHost *:80\nProtocols h2 http/1.1\n"
                                          "<VirtualHost *:80>\nServerName v\nDocumentRoot /no/such\n</VirtualHost>");
 
     assert_true(has_notice(s, "StartServers"));
+    assert_true(has_notice(s, "UserDir public_html: nothing is served from home directories"));
+    assert_false(has_notice(s, "UserDir disabled root: "));
+    assert_true(has_notice(s, "MimeMagicFile is accepted and has no effect"));
+    assert_true(has_notice(s, "SetHandler Server-Info: requests for it are answered with 500: mod_info"));
+    assert_null(bench_load("UserDir"));
+    assert_string_equal(bench_fault.text, "UserDir requires an argument.");
     assert_true(has_notice(s, "NameVirtualHost has no effect and will be removed in the next release"));
     assert_true(has_notice(s, "Protocols h2"));
     assert_true(has_notice(s, "Warning: DocumentRoot [/no/such] does not exist"));

@@ -193,7 +193,7 @@ static void lines_are_let_in_by_their_class(void **state)
     assert_string_equal(fault_of(0, "<IfModule x>\n</IfModule>"), "<IfModule not allowed here");
     assert_string_equal(fault_of(OVERRIDE_FILEINFO, "<Files x>\nRequire all denied\n</Files>"),
                         "Require not allowed in <Files> context");
-    assert_non_null(strstr(fault_of(IN_HTACCESS, "AddHandler server-info .cgi"), "refused"));
+    assert_non_null(strstr(fault_of(IN_HTACCESS, "AddHandler lua-script .lua"), "refused"));
 }
 
 static void others_are_left_out_where_that_is_written(void **state)

@@ -94,8 +94,9 @@ static void handlers_come_by_name_or_by_force(void **state)
     assert_string_equal(kind(load_with("SetHandler default-handler\n<Location />\nSetHandler None\n</Location>"), "a"),
                         "- - - -");
     assert_string_equal(kind(load_with("AddHandler CGI-Script .cgi"), "a.cgi"), "- - - cgi-script");
-    assert_null(bench_load("AddHandler server-info .cgi"));
-    assert_non_null(strstr(bench_fault.text, "refused"));
+    assert_string_equal(kind(load_with("AddHandler server-info .i"), "a.i"), "- - - server-info");
+    assert_null(bench_load("AddHandler foo-handler .cgi"));
+    assert_non_null(strstr(bench_fault.text, "AddHandler foo-handler .cgi: refused: Weir has no such handler / "));
 }
 
 static void a_file_of_types_that_is_missing_is_a_fault(void **state)

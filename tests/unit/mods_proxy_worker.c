@@ -140,7 +140,6 @@ static void faults_are_apaches(void **state)
         { "status=Q", "ProxyPass Unknown status parameter option" },
         { "status=+", "ProxyPass Unknown status parameter option" },
         { "upgrade=0123456789abcdef", "ProxyPass upgrade protocol length must be < 16 characters" },
-        { "hcmethod=GET", "ProxyPass unknown Worker parameter" },
         { "colour=red", "ProxyPass unknown Worker parameter" },
         { "red", "Invalid ProxyPass|ProxyPassMatch parameter. Parameter must be in the form 'key=value'." },
         { "mapping=round", "unknown mapping" },
@@ -151,6 +150,16 @@ static void faults_are_apaches(void **state)
         assert_string_equal(bench_fault.text, rows[i].text);
         assert_int_equal(bench_fault.line, 2);
     }
+}
+
+static void health_checks_are_refused_by_name(void **state)
+{
+    (void)state;
+    assert_null(bench_load("ProxyPass / http://h/ hcMethod=GET"));
+    assert_non_null(strstr(bench_fault.text, "ProxyPass unknown Worker parameter: hcMethod: "));
+    assert_non_null(strstr(bench_fault.text, "mod_proxy_hcheck"));
+    assert_null(bench_load("ProxyPass / http://h/\nProxySet http://h/ hcuri=/ping"));
+    assert_non_null(strstr(bench_fault.text, "ProxySet: unknown Worker parameter: hcuri: "));
 }
 
 static void lines_without_a_good_target_are_apaches_faults_too(void **state)
@@ -300,6 +309,7 @@ int main(void)
         TEST(the_last_of_a_key_wins_whatever_its_case),
         TEST(letters_of_status_make_a_worker_unusable),
         TEST(faults_are_apaches),
+        TEST(health_checks_are_refused_by_name),
         TEST(lines_without_a_good_target_are_apaches_faults_too),
         TEST(what_cannot_act_yet_is_refused_by_name),
         TEST(a_longer_url_shares_the_worker_before_it),
