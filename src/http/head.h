@@ -17,8 +17,8 @@ struct head_lines { /* the lines of a whole head, in memory of our own: folded o
 /* The next line, joined with those that continue it when fold. *folded counts those. False at the end. */
 bool head_take_line(struct head_lines *lines, bool fold, struct span *line, unsigned *folded);
 
-/* Nearly all heads: here as a whole, lines of at most `most` bytes altogether that end in CRLF, no folding, good fields.
- * Copies it. False, with nothing but memory spent: another one, and the long way finds out what it is. */
+/* Nearly all heads: here as a whole, lines of at most `most` bytes altogether that end in CRLF, no folding, good
+ * fields. Copies it. False, with nothing but memory spent: another one, and the long way finds out what it is. */
 struct head_usual {
     struct span bytes, first; /* the head with the empty line at its end; its first line */
     struct http_fields fields;

@@ -189,7 +189,8 @@ static const struct directive rows[] = {
     { "order", OR_LIMIT, ARGS_1, set_order, PART, "'allow,deny', 'deny,allow', or 'mutual-failure'" },
     { "allow", OR_LIMIT, ARGS_ITERATE2, set_allow, PART, "'from' followed by hostnames or IP-address wildcards" },
     { "deny", OR_LIMIT, ARGS_ITERATE2, set_deny, PART, "'from' followed by hostnames or IP-address wildcards" },
-    { "Satisfy", OR_AUTHCFG, ARGS_1, set_satisfy, PART, "access policy if both allow and require used ('all' or 'any')" },
+    { "Satisfy", OR_AUTHCFG, ARGS_1, set_satisfy, PART,
+      "access policy if both allow and require used ('all' or 'any')" },
     { 0 },
 };
 

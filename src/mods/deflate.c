@@ -180,7 +180,7 @@ static void set_defaults(void *site)
 #define SITE(field) SITE_SLOT(SLOT_CUSTOM, struct deflate_site, field)
 #define CHECKED(name, help)                                                                                            \
     {                                                                                                                  \
-        name, OR_ALL, ARGS_1, check_limit, { 0 }, help, CONF_NO_EFFECT, WHY_INPUT                                    \
+        name, OR_ALL, ARGS_1, check_limit, { 0 }, help, CONF_NO_EFFECT, WHY_INPUT                                      \
     }
 #define WHY_INPUT "bodies of requests are not unpacked / 要求の本文は展開しません"
 

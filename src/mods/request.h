@@ -36,8 +36,8 @@ struct request {
     bool located, within, named, conditional; /* a <Location>, <Directory>, <Files>, <If> is among them */
     const struct peer_info *peer;
     struct http_request_head head; /* head.fields: request headers, as modules change them */
-    struct span unparsed_uri; /* r->unparsed_uri: path?query as sent */
-    const char *uri;          /* r->uri: decoded, normalised, starts with "/" */
+    struct span unparsed_uri;      /* r->unparsed_uri: path?query as sent */
+    const char *uri;               /* r->uri: decoded, normalised, starts with "/" */
     const char *encoded;   /* the same with its escapes, for ProxyPass … mapping=encoded to look at first; or NULL */
     bool undecodable;      /* with it: no path but the encoded one comes of what was sent */
     struct span args;      /* r->args; p NULL without "?" */

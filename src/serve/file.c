@@ -137,7 +137,8 @@ static bool may_hand_over(const struct exchange *ex, const struct piece *p)
 {
     const struct stream *s = ex->client->stream;
 
-    return stream_kind(s)->send_file && p->left > READ_STEP && sink_is_plain(ex) && core_place_of(ex->r.place)->sendfile;
+    return stream_kind(s)->send_file && p->left > READ_STEP && sink_is_plain(ex) &&
+           core_place_of(ex->r.place)->sendfile;
 }
 
 static ssize_t hand_over(struct exchange *ex, struct piece *p)

@@ -1,7 +1,8 @@
-/* The keeper of privileges: a small process that stays root while the server becomes User. It opens what a reload needs (a log
- * to be reopened, a low port, a renewed certificate), hands the descriptor over, and removes the PidFile at the end. A server
- * that was broken into gets no more of it: logs are those named at the start, reached through folders opened then, and only
- * regular files; certificates and keys are read by paths named then, from folders in use then; sockets are TCP on low ports. */
+/* The keeper of privileges: a small process that stays root while the server becomes User. It opens what a reload needs
+ * (a log to be reopened, a low port, a renewed certificate), hands the descriptor over, and removes the PidFile at the
+ * end. A server that was broken into gets no more of it: logs are those named at the start, reached through folders
+ * opened then, and only regular files; certificates and keys are read by paths named then, from folders in use then;
+ * sockets are TCP on low ports. */
 #include "control.h"
 
 #include <errno.h>
@@ -118,7 +119,8 @@ static const struct known *find_known(const char *path, enum ask use)
 static int append_to(const struct known *k)
 {
     struct stat st;
-    int fd = openat(k->folder, k->base, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0640);
+    int fd = openat(k->folder, k->base, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC,
+                    0640);
 
     if (fd >= 0 && (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_nlink != 1)) {
         close(fd);

@@ -1,4 +1,5 @@
-/* The control thread: start, signals, reload, stop. It touches no request; workers are spoken to through their loops. */
+/* The control thread: start, signals, reload, stop. It touches no request; workers are spoken to through their loops.
+ */
 #include "control.h"
 #include "renew.h"
 #include "stapler.h"
@@ -98,7 +99,8 @@ static bool start_sockets(struct server *s)
     }
     fprintf(stderr, "%s\nno listening sockets available, shutting down\nAH00015: Unable to open logs\n",
             error ? error : "AH00451: no listening sockets available, shutting down");
-    LOG_SERVER(LOG_CORE, LEVEL_CRIT, 0, "%s", error ? error : "AH00451: no Listen in the configuration / Listen がありません");
+    LOG_SERVER(LOG_CORE, LEVEL_CRIT, 0, "%s",
+               error ? error : "AH00451: no Listen in the configuration / Listen がありません");
     free(error);
     if (k)
         sockets_cancel(s, k);
@@ -197,7 +199,10 @@ static bool same_text(const char *a, const char *b)
 static void say_what_needs_a_restart(const struct snapshot *old, const struct snapshot *next)
 {
     const struct core_site *a = core_site_of(old->main), *b = core_site_of(next->main);
-    const struct { const char *name; bool same; } kept[] = {
+    const struct {
+        const char *name;
+        bool same;
+    } kept[] = {
         { "User", same_text(a->user, b->user) },
         { "Group", same_text(a->group, b->group) },
         { "PidFile", same_text(a->pid_file, b->pid_file) },
@@ -206,8 +211,10 @@ static void say_what_needs_a_restart(const struct snapshot *old, const struct sn
 
     for (size_t i = 0; i < COUNT_OF(kept); i++)
         if (!kept[i].same)
-            LOG_SERVER(LOG_CORE, LEVEL_WARN, 0, "%s has changed: it takes effect when the server is stopped and started / "
-                       "%s の変更は停止して再起動するまで反映されません", kept[i].name, kept[i].name);
+            LOG_SERVER(LOG_CORE, LEVEL_WARN, 0,
+                       "%s has changed: it takes effect when the server is stopped and started / "
+                       "%s の変更は停止して再起動するまで反映されません",
+                       kept[i].name, kept[i].name);
 }
 
 /* "In charge" is said when it is true of each, and the next reload finds the ports free that this one gave up. */
@@ -240,14 +247,16 @@ static void take_over(struct server *s, struct snapshot *next, struct sockets *s
     say_what_needs_a_restart(old, next);
     renewal_watch(s->renewal, next, tls);
     look_after_tls(s);
-    LOG_SERVER(LOG_MPM_EVENT, LEVEL_NOTICE, 493, "configuration %u is in charge, tunnels go on / 設定 %u に切り替えました(トンネルは継続)",
+    LOG_SERVER(LOG_MPM_EVENT, LEVEL_NOTICE, 493,
+               "configuration %u is in charge, tunnels go on / 設定 %u に切り替えました(トンネルは継続)",
                next->generation, next->generation);
     snapshot_drop(old);
 }
 
 static void keep_old(struct server *s, const char *why)
 {
-    LOG_SERVER(LOG_CORE, LEVEL_ERROR, 0, "reload refused, configuration %u stays in charge / 再読み込みを中止し現在の設定を維持します: %s",
+    LOG_SERVER(LOG_CORE, LEVEL_ERROR, 0,
+               "reload refused, configuration %u stays in charge / 再読み込みを中止し現在の設定を維持します: %s",
                s->snapshot->generation, why);
     log_reopen_all(); /* rotation must not wait for a good file */
 }
@@ -291,7 +300,8 @@ static void on_signal(struct server *s, int signal_number)
     switch (signal_number) {
     case SIGHUP:
     case SIGUSR1:
-        LOG_SERVER(LOG_MPM_EVENT, LEVEL_NOTICE, signal_number == SIGHUP ? 173 : 171, "%s received: reading the configuration anew / 設定を読み直します",
+        LOG_SERVER(LOG_MPM_EVENT, LEVEL_NOTICE, signal_number == SIGHUP ? 173 : 171,
+                   "%s received: reading the configuration anew / 設定を読み直します",
                    signal_number == SIGHUP ? "SIGHUP" : "SIGUSR1");
         if (s->phase == RUNNING)
             reload(s);
@@ -362,7 +372,8 @@ static void control(struct server *s, int signals)
         while (read(signals, &info, sizeof(info)) == sizeof(info))
             on_signal(s, (int)info.ssi_signo);
         (void)!read(s->done_fd, &ended, sizeof(ended));
-        while (waitpid(-1, NULL, WNOHANG) > 0) /* piped log programs are reaped by the writer; nothing else may linger */
+        while (waitpid(-1, NULL, WNOHANG) >
+               0) /* piped log programs are reaped by the writer; nothing else may linger */
             ;
     }
 }
@@ -423,15 +434,18 @@ static bool begin(struct server *s, enum serve_mode mode)
     start_workers(s);
     conf_say_notices(s->options, &s->snapshot->reading->notices);
     look_after_tls(s);
-    LOG_SERVER(LOG_MPM_EVENT, LEVEL_NOTICE, 489, "Weir/%s configured -- resuming normal operations (%u worker%s, %llu files)", WEIR_VERSION,
-               s->n_workers, s->n_workers == 1 ? "" : "s", (unsigned long long)files);
+    LOG_SERVER(LOG_MPM_EVENT, LEVEL_NOTICE, 489,
+               "Weir/%s configured -- resuming normal operations (%u worker%s, %llu files)", WEIR_VERSION, s->n_workers,
+               s->n_workers == 1 ? "" : "s", (unsigned long long)files);
     notify_state("READY=1");
     return true;
 }
 
 int serve_run(const struct conf_options *o, struct snapshot *snapshot, enum serve_mode mode)
 {
-    struct server s = { .options = o, .snapshot = snapshot, .n_workers = worker_count(snapshot, mode), .phase = RUNNING };
+    struct server s = {
+        .options = o, .snapshot = snapshot, .n_workers = worker_count(snapshot, mode), .phase = RUNNING
+    };
     int signals, ready_fd = -1;
 
     if (mode == SERVE_DAEMON) {

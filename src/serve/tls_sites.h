@@ -10,8 +10,8 @@ struct tls_sites *tls_sites_new(const struct snapshot *s, char **error); /* NULL
 /* Every file that a context in use was made of; some more than once. */
 typedef void tls_file_fn(void *arg, const char *path);
 void tls_sites_each_file(const struct snapshot *s, const struct tls_sites *t, tls_file_fn *visit, void *arg);
-/* The same sites: contexts made of a file whose path is a key of `changed` are made anew, and where that fails (which is
- * logged) and for all others those of old are taken on. */
+/* The same sites: contexts made of a file whose path is a key of `changed` are made anew, and where that fails (which
+ * is logged) and for all others those of old are taken on. */
 struct tls_sites *tls_sites_renew(const struct snapshot *s, const struct tls_sites *old, const struct map *changed);
 struct tls_sites *tls_sites_hold(struct tls_sites *t);
 void tls_sites_drop(struct tls_sites *t);

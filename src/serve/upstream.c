@@ -1,7 +1,7 @@
 /* Backends as one worker knows them: origins with their addresses, and pooled connections. Nothing is shared with other
  * workers. */
-#include "tls_sites.h"
 #include "upstream.h"
+#include "tls_sites.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -70,9 +70,9 @@ void worker_publish(struct worker *w, struct snapshot *s,
                     struct tls_sites *tls);                         /* any thread; takes references of its own */
 void worker_listen(struct worker *w, int fd, const struct addr *a); /* any thread; takes fd */
 void worker_unlisten(struct worker *w, const struct addr *a);       /* any thread */
-void worker_tell(struct worker *w, sem_t *there);                   /* any thread: posted when all sent before is done */
-void worker_drain(struct worker *w);                                /* any thread: graceful-stop */
-void worker_stop(struct worker *w);                                 /* any thread: everything ends now */
+void worker_tell(struct worker *w, sem_t *there); /* any thread: posted when all sent before is done */
+void worker_drain(struct worker *w);              /* any thread: graceful-stop */
+void worker_stop(struct worker *w);               /* any thread: everything ends now */
 void worker_join(struct worker *w);
 void worker_gained(struct worker *w); /* a client */
 void worker_lost(struct worker *w);   /* a client or tunnel ended */

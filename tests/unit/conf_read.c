@@ -1,6 +1,6 @@
 /* Lines and sections: what becomes of them in the tree, and Apache's words when they do not fit. */
-#include "folder.h"
 #include "conf_text.h"
+#include "folder.h"
 
 #include <stdlib.h>
 #include <sys/stat.h>
