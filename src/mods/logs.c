@@ -175,7 +175,7 @@ static const char *open_sink(struct snapshot_build *b, struct open_log *o)
         return NULL;
     o->sink = log_sink_hold(path, LOG_SINK_ACCESS, &error);
     if (!o->sink) {
-        fault = arena_printf(a, "AH00649: could not open transfer log file %s. (%s)", path, error ? error : "");
+        fault = arena_strdup(a, error);
         free(error);
         return fault;
     }

@@ -19,6 +19,7 @@ static void site_defaults(void *site)
     *(struct ssl_site *)site = (struct ssl_site){
         .verify = { .depth = 1 },
         .protocols = -1,
+        .server_order = -1,
         .tickets = 1,
         .session_timeout_s = 300,
         .sni_policy = SSL_SNI_SECURE,

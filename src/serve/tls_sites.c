@@ -59,6 +59,13 @@ static void set_trust(struct tls_config *c, const struct ssl_verify *v)
     c->crl_missing_ok = v->crl_missing_ok;
 }
 
+static enum tls_order order_of(const struct ssl_site *ssl)
+{
+    if (ssl->server_order > 0)
+        return TLS_ORDER_SERVER;
+    return ssl->ciphers || ssl->server_order == 0 ? TLS_ORDER_CLIENT : TLS_ORDER_MIXED;
+}
+
 static struct tls_context *make(const struct site *s, struct arena *a, char **error)
 {
     const struct ssl_site *ssl = ssl_site_of(s);
@@ -75,9 +82,7 @@ static struct tls_context *make(const struct site *s, struct arena *a, char **er
         .protocols = ssl->protocols < 0 ? TLS_1_2 | TLS_1_3 : (unsigned)ssl->protocols,
         .ciphers = ssl->ciphers ? ssl->ciphers : SAFE_CIPHERS,
         .suites = ssl->suites,
-        .order = ssl->server_order ? TLS_ORDER_SERVER
-                 : ssl->ciphers    ? TLS_ORDER_CLIENT
-                                   : TLS_ORDER_MIXED,
+        .order = order_of(ssl),
         .tickets = ssl->tickets,
         .ticket_key_file = ssl->ticket_key_file,
         .session_timeout_s = ssl->session_timeout_s,

@@ -76,7 +76,9 @@ def test_without_cipher_suites_the_order_of_tls_1_2_is_the_servers_but_chacha_is
     with start(ca) as weir:
         assert chosen(weir, "-tls1_2", "-cipher", "ECDHE+AES128:ECDHE+AES256") == "ECDHE-ECDSA-AES256-GCM-SHA384"
         assert chosen(weir, "-tls1_2", "-cipher", "ECDHE+CHACHA20:ECDHE+AES128") == "ECDHE-ECDSA-CHACHA20-POLY1305"
-        # one that also speaks 1.3, behind something that does not
+    with start(ca, "SSLHonorCipherOrder off") as weir:
+        assert chosen(weir, "-tls1_2", "-cipher", "ECDHE+AES128:ECDHE+AES256") == "ECDHE-ECDSA-AES128-GCM-SHA256"
+    with start(ca) as weir: # one that also speaks 1.3, behind something that does not
         assert chosen(weir, "-no_tls1_3", "-cipher", "ECDHE+AES128:ECDHE+AES256") == "ECDHE-ECDSA-AES256-GCM-SHA384"
 
 
