@@ -83,6 +83,13 @@ def test_what_only_tunes_one_of_them_is_taken_and_said_to_do_nothing(module):
             assert "%s is accepted and has no effect: mod_%s is not part of Weir" % (name, module) in done.stderr
 
 
+def enable_module(tree, module, conf):
+    tree.write(tree.etc + "/mods-available/%s.conf" % module, conf)
+    tree.write(tree.etc + "/mods-available/%s.load" % module, "LoadModule %s_module x\n" % module)
+    for end in ("load", "conf"):
+        tree.enable("mods", "%s.%s" % (module, end))
+
+
 @pytest.mark.parametrize("module,conf,fault", [
     ("dav", "<IfModule mod_dav.c>\n\t<Location /dav>\n\t\tDav On\n\t</Location>\n</IfModule>\n", "DAV On: refused: mod_dav is not part of Weir"),
     ("lua", "<IfModule mod_lua.c>\n\tAddHandler lua-script .lua\n</IfModule>\n", "AddHandler lua-script .lua: refused: Weir has no such handler"),
@@ -91,10 +98,7 @@ def test_what_only_tunes_one_of_them_is_taken_and_said_to_do_nothing(module):
 ])
 def test_what_uses_one_of_them_is_refused_where_it_stands(module, conf, fault):
     with Tree(modules=MODULES) as tree:
-        tree.write(tree.etc + "/mods-available/%s.conf" % module, conf)
-        tree.write(tree.etc + "/mods-available/%s.load" % module, "LoadModule %s_module x\n" % module)
-        for end in ("load", "conf"):
-            tree.enable("mods", "%s.%s" % (module, end))
+        enable_module(tree, module, conf)
         done = tree.run("-t")
         assert done.returncode == 1 and fault in done.stderr, done.stderr
         assert re.search(r"on line \d of %s/mods-enabled/%s\.conf:" % (tree.etc, module), done.stderr)
@@ -127,10 +131,7 @@ PAGES = {
 def test_what_stands_in_stock_files_of_a_module_stops_no_start(module):
     text, said = PAGES[module]
     with Tree(modules=MODULES) as tree:
-        tree.write(tree.etc + "/mods-available/%s.conf" % module, text)
-        tree.write(tree.etc + "/mods-available/%s.load" % module, "LoadModule %s_module x\n" % module)
-        for end in ("load", "conf"):
-            tree.enable("mods", "%s.%s" % (module, end))
+        enable_module(tree, module, text)
         done = tree.run("-t")
         assert done.returncode == 0 and "Syntax OK" in done.stderr, done.stderr
         lines = [line for line in done.stderr.split("\n") if "%s.conf:" % module in line]
