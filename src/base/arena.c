@@ -210,27 +210,17 @@ char *arena_vprintf(struct arena *a, const char *format, va_list args)
     return s;
 }
 
-#define KNOWN 8 /* parts whose length is not asked twice */
-
 char *arena_join(struct arena *a, const char *const *parts)
 {
-    size_t length[KNOWN], n = 0;
+    size_t n = 0;
     char *s, *end;
 
-    for (unsigned i = 0; parts[i]; i++) {
-        size_t one = strlen(parts[i]);
-
-        if (i < KNOWN)
-            length[i] = one;
-        n += one;
-    }
+    for (const char *const *part = parts; *part; part++)
+        n += strlen(*part);
     s = end = alloc_unset(a, n + 1);
-    for (unsigned i = 0; parts[i]; i++) {
-        size_t one = i < KNOWN ? length[i] : strlen(parts[i]);
-
-        end = (char *)memcpy(end, parts[i], one) + one;
-    }
     *end = '\0';
+    for (const char *const *part = parts; *part; part++)
+        end = stpcpy(end, *part);
     return s;
 }
 

@@ -26,46 +26,33 @@ static bool ieq_bytes(const char *a, const char *b, size_t n)
     return true;
 }
 
-static uint64_t load(const char *p)
+/* Bits in which they differ, of four bytes or more; the last ones overlap those before. */
+static lanes difference(const char *a, const char *b, size_t n)
 {
-    uint64_t w;
+    lanes bits;
 
-    memcpy(&w, p, 8);
-    return w;
-}
-
-static uint64_t load_halves(const char *p, const char *q)
-{
-    uint32_t half[2];
-
-    memcpy(&half[0], p, 4);
-    memcpy(&half[1], q, 4);
-    return half[0] | (uint64_t)half[1] << 32;
-}
-
-/* Bits in which they differ; the last bytes of eight or more overlap those before. */
-static uint64_t difference(const char *a, const char *b, size_t n)
-{
-    uint64_t bits;
-
-    if (n < 8)
-        return load_halves(a, a + n - 4) ^ load_halves(b, b + n - 4);
-    bits = load(a + n - 8) ^ load(b + n - 8);
-    for (size_t i = 0; i + 8 < n; i += 8)
-        bits |= load(a + i) ^ load(b + i);
+    if (n <= LANES)
+        return lanes_of_few(a, n) ^ lanes_of_few(b, n);
+    bits = lanes_load(a + n - LANES) ^ lanes_load(b + n - LANES);
+    for (size_t i = 0; i + LANES < n; i += LANES)
+        bits |= lanes_load(a + i) ^ lanes_load(b + i);
     return bits;
 }
 
 /* Peers write nearly all names as we do; what differs in more than the bit of the case is another one. */
 bool span_istarts(struct span s, struct span prefix)
 {
-    uint64_t bits = 1;
-
     if (s.n < prefix.n)
         return false;
-    if (prefix.n >= 4)
-        bits = difference(s.p, prefix.p, prefix.n);
-    return bits == 0 || ((prefix.n < 4 || !(bits & ~0x2020202020202020u)) && ieq_bytes(s.p, prefix.p, prefix.n));
+    if (prefix.n >= 4) {
+        lanes bits = difference(s.p, prefix.p, prefix.n);
+
+        if (!lanes_any(bits))
+            return true;
+        if (lanes_any(bits & 0xdf))
+            return false;
+    }
+    return ieq_bytes(s.p, prefix.p, prefix.n);
 }
 
 static bool long_has_control(struct span s)
